@@ -1,0 +1,112 @@
+"""Names shared by all datasets: gaits and their aliases, joints, bones, left-right pairs, axes.
+
+World frame of every skeleton: x lateral, y forward (walking direction), z up, in metres.
+A skeleton channel is ``<joint>_<axis>``; derived channels carry their unit (``left_knee_x_mps``, ``left_knee_deg``).
+"""
+
+import re
+
+import numpy as np
+
+from gaitlib.errors import GaitDataError
+
+AXES = ("x", "y", "z")
+
+GAITS = ("normal", "antalgic", "stiff_legged", "lurching", "steppage", "trendelenburg")
+GAIT_ALIASES = {"lurch": "lurching", "stifflegged": "stiff_legged", "stiff": "stiff_legged"}
+
+KINECT_V2_JOINTS = (
+    "spine_base", "spine_mid", "neck", "head",
+    "left_shoulder", "left_elbow", "left_wrist", "left_hand",
+    "right_shoulder", "right_elbow", "right_wrist", "right_hand",
+    "left_hip", "left_knee", "left_ankle", "left_foot",
+    "right_hip", "right_knee", "right_ankle", "right_foot",
+    "spine_shoulder", "left_hand_tip", "left_thumb", "right_hand_tip", "right_thumb",
+)  # fmt: skip
+
+# The same body part has other names on other cameras; the first name present in a skeleton is taken.
+PELVIS_NAMES = ("pelvis", "spine_base")
+CHEST_NAMES = ("chest", "spine_shoulder", "spine_chest")
+
+BONES = (
+    ("spine_base", "spine_mid"), ("spine_mid", "spine_shoulder"), ("spine_shoulder", "neck"), ("neck", "head"),
+    ("spine_shoulder", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
+    ("spine_shoulder", "right_shoulder"), ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
+    ("spine_base", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"), ("left_ankle", "left_foot"),
+    ("spine_base", "right_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
+    ("right_ankle", "right_foot"),
+)  # fmt: skip
+
+
+def gait_name(text: str) -> str:
+    """The standard name of a gait, whatever way a file or folder spells it.
+
+    Raises
+    ------
+    GaitDataError
+        For a gait that is not known; the message lists the known ones.
+
+    Examples
+    --------
+    >>> gait_name("Stiff-Legged"), gait_name("lurch")
+    ('stiff_legged', 'lurching')
+    """
+    name = text.strip().lower().replace("-", "_").replace(" ", "_")
+    name = GAIT_ALIASES.get(name, name)
+    if name not in GAITS:
+        raise GaitDataError(f"unknown gait '{text}'; known are {', '.join(GAITS)}")
+    return name
+
+
+def skeleton_channels(joints) -> tuple[str, ...]:
+    """Channel names of a skeleton: every joint's x, y and z."""
+    return tuple(f"{joint}_{axis}" for joint in joints for axis in AXES)
+
+
+def joint_columns(channels, joint: str) -> list[int]:
+    """Positions of a joint's x, y and z among the channels.
+
+    Raises
+    ------
+    GaitDataError
+        If the skeleton has no such joint.
+    """
+    channels = list(channels)
+    try:
+        return [channels.index(f"{joint}_{axis}") for axis in AXES]
+    except ValueError:
+        known = [name[:-2] for name in channels if name.endswith("_x")]
+        raise GaitDataError(f"the skeleton has no joint '{joint}'; it has {', '.join(known)}") from None
+
+
+def first_joint(channels, names) -> str:
+    """The first of several alternative joint names that the skeleton has."""
+    for name in names:
+        if f"{name}_x" in channels:
+            return name
+    raise GaitDataError(f"the skeleton has none of the joints {', '.join(names)}")
+
+
+def mirror_map(channels) -> tuple[np.ndarray, np.ndarray]:
+    """How channels change when the body is mirrored left to right.
+
+    Left and right swap, and lateral (x) coordinates and velocities change sign:
+    ``mirrored = values[:, order] * sign``.
+
+    Examples
+    --------
+    >>> order, sign = mirror_map(["head_x", "left_foot_z", "right_foot_z"])
+    >>> order.tolist(), sign.tolist()
+    ([0, 2, 1], [-1.0, 1.0, 1.0])
+    """
+    channels = list(channels)
+    other = {"left": "right", "right": "left"}
+    order, sign = [], []
+    for name in channels:
+        side, _, rest = name.partition("_")
+        partner = f"{other[side]}_{rest}" if side in other else name
+        if partner not in channels:
+            raise GaitDataError(f"cannot mirror: channel '{name}' has no partner '{partner}'")
+        order.append(channels.index(partner))
+        sign.append(-1.0 if re.search(r"_x(_mps|_per_s)?$", name) else 1.0)
+    return np.array(order), np.array(sign, dtype=np.float32)

@@ -1,0 +1,45 @@
+"""Parsed trees, kept as one file each, so that a second load takes no parsing."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from gaitlib.errors import GaitDataError
+from gaitlib.trials import TrialSet
+
+
+def cache_folder() -> Path:
+    """Where parsed trees are kept: ``$GAITLIB_CACHE``, else ``~/.cache/gaitlib``."""
+    return Path(os.environ.get("GAITLIB_CACHE", "~/.cache/gaitlib")).expanduser()
+
+
+def cache_file(path: Path, key: tuple) -> Path:
+    """The cache file of a tree; its name changes with the key."""
+    place = hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()
+    content = hashlib.blake2b(repr(key).encode(), digest_size=8).hexdigest()
+    return cache_folder() / f"{path.stem}-{place}-{content}.npz"
+
+
+def read(file: Path) -> TrialSet | None:
+    """The cached trials, or None where there are none or the file is damaged (npz carries checksums)."""
+    if not file.exists():
+        return None
+    try:
+        return TrialSet.load(file)
+    except GaitDataError:
+        return None
+
+
+def write(file: Path, trials: TrialSet) -> None:
+    """Keep parsed trials and drop what was kept of an earlier state of the same tree.
+
+    A cache that cannot be written (full disk, read-only home) costs speed only.
+    """
+    try:
+        trials.save(file)
+        prefix = file.name.rsplit("-", 1)[0]
+        for stale in file.parent.glob(f"{prefix}-*.npz"):
+            if stale != file:
+                stale.unlink(missing_ok=True)
+    except OSError:
+        return

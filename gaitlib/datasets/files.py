@@ -1,0 +1,118 @@
+"""Read the files of a recording tree from a folder or straight from a .zip, without extracting it."""
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from gaitlib.errors import GaitDataError
+
+LARGEST_FILE = 64 * 2**20  # bytes; the largest published recording has a third of a megabyte
+LARGEST_TREE = 64 * 2**30
+LARGEST_RATIO = 200  # of unpacked to packed size; text tables reach about 10
+
+
+@dataclass(frozen=True)
+class FileTree:
+    """Names (posix, relative) of all files, and how to read one.
+
+    ``fingerprint`` changes whenever a name, size or time of the tree changes.
+    """
+
+    path: Path
+    names: list[str]
+    fingerprint: tuple
+    sizes: dict[str, int]
+    archive: zipfile.ZipFile | None = None
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one file.
+
+        Raises
+        ------
+        GaitDataError
+            If it cannot be read, is damaged or too large.
+        """
+        if self.sizes[name] > LARGEST_FILE:
+            raise GaitDataError(f"{name}: {self.sizes[name]} bytes; a recording has at most {LARGEST_FILE}")
+        try:
+            return (self.path / name).read_bytes() if self.archive is None else self.archive.read(name)
+        except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+            raise GaitDataError(f"{name}: cannot be read ({error}); copy or download it again") from error
+        except Exception as error:  # zlib.error and its kin
+            raise GaitDataError(f"{name}: damaged ({error}); copy or download it again") from error
+
+
+def fingerprint(path) -> tuple:
+    """Names, sizes and times of the files at a path, without opening any.
+
+    Raises
+    ------
+    GaitDataError
+        If there is nothing at that path.
+    """
+    path = resolve(path)
+    if path.is_file():
+        stat = path.stat()
+        return ((path.name, stat.st_size, stat.st_mtime_ns),)
+    return tuple(sorted(_walk(path)))
+
+
+def open_tree(path) -> FileTree:
+    """Open a folder or .zip of recordings.
+
+    Raises
+    ------
+    GaitDataError
+        If there is nothing, or the archive is damaged, encrypted, a bomb, or holds names that lead outside it.
+    """
+    path = resolve(path)
+    print_of_files = fingerprint(path)
+    if path.is_dir():
+        sizes = {name: size for name, size, _ in print_of_files}
+        return FileTree(path, list(sizes), print_of_files, sizes)
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
+        raise GaitDataError(f"{path}: not a readable .zip ({error}); download it again") from error
+    members = [m for m in archive.infolist() if not m.is_dir()]
+    for member in members:
+        if PurePosixPath(member.filename).is_absolute() or ".." in PurePosixPath(member.filename).parts:
+            raise GaitDataError(f"{path}: the archive holds '{member.filename}', a path that leads outside it")
+        if member.flag_bits & 1:
+            raise GaitDataError(f"{path}: '{member.filename}' is encrypted; unpack it and give the folder")
+        if member.file_size > LARGEST_RATIO * max(member.compress_size, 1000):
+            raise GaitDataError(f"{path}: '{member.filename}' unpacks to over {LARGEST_RATIO} times its size: refused")
+    sizes = {m.filename: m.file_size for m in members}
+    if sum(sizes.values()) > LARGEST_TREE:
+        raise GaitDataError(f"{path}: unpacks to {sum(sizes.values())} bytes, over the limit of {LARGEST_TREE}")
+    return FileTree(path, sorted(sizes), print_of_files, sizes, archive)
+
+
+def resolve(path) -> Path:
+    """The folder or .zip meant by a path; for a folder with nothing but one .zip, that archive."""
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise GaitDataError(f"{path}: no such folder or .zip; give the path of your recordings")
+    if path.is_file() and path.suffix.lower() != ".zip":
+        raise GaitDataError(f"{path}: expected a folder or a .zip")
+    if path.is_dir():
+        entries = [e for e in path.iterdir() if not e.name.startswith(".") and e.name != "README.md"]
+        if len(entries) == 1 and entries[0].suffix.lower() == ".zip":
+            return entries[0].resolve()
+    return path.resolve()
+
+
+def _walk(folder: Path):
+    pending = [str(folder)]
+    start = len(str(folder)) + 1
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                elif entry.is_file():
+                    stat = entry.stat()
+                    yield entry.path[start:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,68 @@
+"""Find frames that a sensor did not really record. Pure functions on one trial's arrays."""
+
+import numpy as np
+
+LONGEST_STEP_S = 0.2  # a longer pause between two frames is counted as a gap
+
+
+def garbage_frames(values, limit: float) -> np.ndarray:
+    """Frames of uninitialised memory, missing numbers, or values out of range.
+
+    A frame is garbage if any value is not finite, larger than ``limit`` in size, or non-zero but below 1e-30
+    (memory read as a denormal number), or if any joint stands at exactly (0, 0, 0).
+
+    Parameters
+    ----------
+    values : ndarray (frames, 3 * joints)
+        Joint positions.
+    limit : float
+        Largest believable size, in the unit of the values.
+
+    Returns
+    -------
+    ndarray of bool (frames,)
+    """
+    values = np.asarray(values)
+    joint_at_zero = (values.reshape(len(values), -1, 3) == 0).all(axis=2)
+    size = np.abs(values)
+    with np.errstate(invalid="ignore"):
+        unbelievable = ~(size <= limit) | ((size > 0) & (size < 1e-30))
+    return unbelievable.any(axis=1) | joint_at_zero.any(axis=1)
+
+
+def unwrap_minute(time_s) -> tuple[np.ndarray, int]:
+    """Undo the fall from 59 to 0 of a clock that gives the second within the minute.
+
+    Returns
+    -------
+    time_s : ndarray (frames,)
+        Seconds that go on counting.
+    wraps : int
+        How many falls by more than half a minute were undone.
+
+    Examples
+    --------
+    >>> unwrap_minute([59.9, 0.0, 0.1])
+    (array([59.9, 60. , 60.1]), 1)
+    """
+    time_s = np.asarray(time_s, dtype=np.float64)
+    wrapped = np.diff(time_s, prepend=time_s[:1]) < -30
+    return time_s + 60.0 * np.cumsum(wrapped), int(wrapped.sum())
+
+
+def advancing_frames(time_s) -> np.ndarray:
+    """Frames whose time is later than that of every frame before them, bool (frames,).
+
+    Examples
+    --------
+    >>> advancing_frames([0.0, 0.1, 0.1, 0.05, 0.2])
+    array([ True,  True, False, False,  True])
+    """
+    time_s = np.asarray(time_s, dtype=np.float64)
+    latest_before = np.concatenate([[-np.inf], np.maximum.accumulate(time_s)[:-1]])
+    return time_s > latest_before
+
+
+def count_gaps(time_s) -> int:
+    """Pauses of more than 0.2 s between consecutive frames."""
+    return int((np.diff(time_s) > LONGEST_STEP_S).sum())

@@ -1,0 +1,67 @@
+"""What a loader repaired, skipped or ignored: nothing happens in silence."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+COUNTS = ("frames_read", "frames_kept", "garbage", "non_advancing", "minute_wraps", "gaps")
+
+
+@dataclass(frozen=True, eq=False)
+class LoadReport:
+    """One row a file, with every repair counted.
+
+    Attributes
+    ----------
+    files : pandas.DataFrame
+        ``file``, ``status`` (ok, repaired, skipped), ``reason`` of a skip, and the counts: frames read and kept,
+        garbage frames dropped, frames dropped because time did not advance, minute wraps undone, gaps in time
+        (left as they are: velocities divide by the true time step).
+    ignored : list of str
+        Files that do not belong to the layout.
+    seconds : float
+        Time that parsing took.
+    """
+
+    files: pd.DataFrame
+    ignored: list[str]
+    seconds: float = 0.0
+
+    @classmethod
+    def from_rows(cls, rows: list[dict], ignored: list[str], seconds: float) -> "LoadReport":
+        files = pd.DataFrame(rows, columns=["file", "status", "reason", *COUNTS])
+        files = files.fillna({"reason": "", **dict.fromkeys(COUNTS, 0)})
+        return cls(files.astype(dict.fromkeys(COUNTS, int)), ignored, seconds)
+
+    def summary(self) -> pd.DataFrame:
+        """Totals a person can read: how many files and frames each repair touched."""
+        files = self.files
+        rows = {
+            "files read": (len(files), files["frames_read"].sum()),
+            "files used": ((files["status"] != "skipped").sum(), files["frames_kept"].sum()),
+            "files skipped": ((files["status"] == "skipped").sum(), 0),
+            "garbage frames dropped": ((files["garbage"] > 0).sum(), files["garbage"].sum()),
+            "non-advancing frames dropped": ((files["non_advancing"] > 0).sum(), files["non_advancing"].sum()),
+            "minute wraps undone": ((files["minute_wraps"] > 0).sum(), files["minute_wraps"].sum()),
+            "gaps kept, with their true time": ((files["gaps"] > 0).sum(), files["gaps"].sum()),
+            "files ignored (not of this layout)": (len(self.ignored), 0),
+        }
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["files", "frames"])
+
+    def skipped(self) -> pd.DataFrame:
+        """The files that were left out, and why."""
+        return self.files.loc[self.files["status"] == "skipped", ["file", "reason"]]
+
+    def __repr__(self) -> str:
+        return self.summary().to_string()
+
+    def _repr_html_(self) -> str:
+        return self.summary().to_html()
+
+    def to_dict(self) -> dict:
+        columns = {name: column.tolist() for name, column in self.files.items()}
+        return {"files": columns, "ignored": self.ignored, "seconds": self.seconds}
+
+    @classmethod
+    def from_dict(cls, data: dict) -> "LoadReport":
+        return cls(pd.DataFrame(data["files"]), data["ignored"], data["seconds"])

@@ -1,0 +1,75 @@
+"""Any scikit-learn transformer, applied to the valid frames of a modality."""
+
+from dataclasses import replace
+
+import numpy as np
+from sklearn.base import clone
+
+from gaitlib.preprocessing.base import Step, require_finite
+from gaitlib.trials import object_array
+
+
+class Frames(Step):
+    """Fit a scikit-learn transformer on the pooled frames of the training trials and apply it frame by frame.
+
+    Scalers, PCA and selection all go through here. Trials are not padded yet, so every frame is a real one. For an
+    image the rows are pooled, for static values the trials.
+
+    Parameters
+    ----------
+    transformer : scikit-learn transformer
+        Such as ``StandardScaler()``, ``PCA(20)`` or ``SelectKBest(variance_score, k=75)``.
+    modality : str
+
+    Attributes
+    ----------
+    transformer_ : the fitted transformer
+    channels_ : tuple of str
+        Channel names after it.
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from gaitlib.trials import TrialSet
+    >>> trials = TrialSet.from_arrays({"emg": [np.full((3, 1), 1.0), np.full((1, 1), 5.0)]}, subject=["a", "b"])
+    >>> scaled = Frames(StandardScaler(), modality="emg").fit_transform(trials)
+    >>> scaled.modality("emg").values[1].round(3).tolist()   # mean 2 over the four frames, SD sqrt(3)
+    [[1.732]]
+    """
+
+    def __init__(self, transformer, modality="skeleton"):
+        self.transformer = transformer
+        self.modality = modality
+
+    def _learn(self, trials):
+        require_finite(trials, self.modality)
+        m = trials.modality(self.modality)
+        pooled = np.concatenate([np.atleast_2d(v) for v in m.values[m.present()]])
+        self.transformer_ = clone(self.transformer).fit(pooled)
+        self.channels_ = tuple(str(n) for n in self.transformer_.get_feature_names_out(list(m.channels)))
+
+    def _transform(self, trials):
+        require_finite(trials, self.modality)
+        m = trials.modality(self.modality)
+        present = m.present()
+        rows = [np.atleast_2d(v) for v in m.values[present]]
+        values = np.full(len(trials), None, dtype=object)
+        if rows:
+            changed = self.transformer_.transform(np.concatenate(rows)).astype(np.float32)
+            parts = np.split(changed, np.cumsum([len(r) for r in rows])[:-1])
+            values[present] = object_array([p[0] if m.kind == "static" else p for p in parts])
+        return trials.with_modality(self.modality, replace(m, values=values, channels=self.channels_))
+
+
+def variance_score(X, y=None) -> np.ndarray:
+    """Variance of each column, as a score for :class:`sklearn.feature_selection.SelectKBest`.
+
+    Parameters
+    ----------
+    X : ndarray (frames, channels)
+
+    Returns
+    -------
+    ndarray (channels,)
+    """
+    return np.var(X, axis=0)

@@ -1,0 +1,453 @@
+"""TrialSet: the one data container. One table row a trial, one array a trial and modality."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.errors import GaitDataError
+
+KINDS = ("sequence", "image", "static")
+TABLE_COLUMNS = ("trial", "subject", "walk", "label", "source")
+
+
+@dataclass(frozen=True)
+class Modality:
+    """What one sensor gave, over all trials.
+
+    Attributes
+    ----------
+    kind : {"sequence", "image", "static"}
+        Arrays are (frames, channels), (rows, channels) or (channels,).
+    channels : tuple of str
+        Names of the last axis.
+    unit : str
+        Unit of the values; channels in another unit carry it in their name.
+    values : ndarray of object, shape (n_trials,)
+        A float32 array a trial, or None where the trial lacks the modality.
+    frames, time_s : ndarray of object, shape (n_trials,), or None
+        Original frame numbers and times (seconds) of a sequence; the times of a trial are None where unknown.
+    max_frames : int or None
+        No trial is longer, now or in new data; set by the step that crops.
+    """
+
+    kind: str
+    channels: tuple[str, ...]
+    unit: str
+    values: np.ndarray
+    frames: np.ndarray | None = None
+    time_s: np.ndarray | None = None
+    max_frames: int | None = None
+
+    def take(self, index) -> "Modality":
+        def part(column):
+            return None if column is None else column[index]
+
+        return replace(self, values=self.values[index], frames=part(self.frames), time_s=part(self.time_s))
+
+    def map(self, function, channels=None, unit=None) -> "Modality":
+        """The same modality with ``function(values)`` of every trial that has it."""
+        values = object_array([None if v is None else np.asarray(function(v), np.float32) for v in self.values])
+        return replace(self, values=values, channels=tuple(channels or self.channels), unit=unit or self.unit)
+
+    def select_frames(self, chosen) -> "Modality":
+        """Keep the given frames (an index or mask a trial), with their numbers and times."""
+
+        def part(column):
+            pairs = zip(column, chosen, strict=True)
+            return object_array([None if v is None else v[c] for v, c in pairs])
+
+        return replace(self, values=part(self.values), frames=part(self.frames), time_s=part(self.time_s))
+
+    def present(self) -> np.ndarray:
+        """Which trials have this modality, bool (n_trials,)."""
+        return np.array([v is not None for v in self.values], dtype=bool)
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One step that a TrialSet went through and, if the step learns, the trials it had learnt from."""
+
+    step: str
+    fitted_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TrialSet:
+    """Walking trials of several subjects in one or more modalities.
+
+    Make one with :func:`gaitlib.load_trials`, :meth:`TrialSet.from_arrays` or
+    :func:`gaitlib.synthetic_trials`. ``trials[index]`` takes a part (a number, slice, list, index array
+    or mask); arrays and table rows cannot separate.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a trial: ``trial`` (id), ``subject``, ``walk``, ``label``, ``source``, then further targets.
+    modalities : dict of str to Modality
+    name : str
+        What the data are, for titles ("synthetic" where they are).
+    history : tuple of HistoryEntry
+        Every step applied, with the trials it was fitted on.
+    report : LoadReport or None
+        What the loader repaired, skipped or ignored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> emg = [np.random.default_rng(0).normal(size=(50, 2)) for _ in range(4)]
+    >>> trials = TrialSet.from_arrays({"emg": emg}, channels=["soleus", "tibialis"], rate_hz=100,
+    ...                               subject=["a", "a", "b", "b"], label=["slow", "fast"] * 2)
+    >>> trials
+    TrialSet 'my data': 4 trials, 4 walks, 2 subjects, 2 classes (fast, slow); emg (2 channels)
+    >>> trials[trials.subjects == "b"].labels.tolist()
+    ['slow', 'fast']
+    """
+
+    table: pd.DataFrame
+    modalities: Mapping[str, Modality]
+    name: str = "my data"
+    history: tuple[HistoryEntry, ...] = ()
+    report: object = field(default=None, repr=False)
+
+    def __post_init__(self):
+        missing = [c for c in TABLE_COLUMNS if c not in self.table]
+        if missing:
+            raise GaitDataError(f"the trial table lacks the columns {missing}")
+        for name, modality in self.modalities.items():
+            if len(modality.values) != len(self.table):
+                raise GaitDataError(f"modality '{name}' has {len(modality.values)} trials, not {len(self.table)}")
+
+    # -- making ------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, Sequence],
+        *,
+        subject: Sequence,
+        label: Sequence | None = None,
+        walk: Sequence | None = None,
+        channels=None,
+        rate_hz=None,
+        time_s=None,
+        unit=None,
+        kind=None,
+        targets: Mapping[str, Sequence] | None = None,
+        trial: Sequence[str] | None = None,
+        name: str = "my data",
+    ) -> "TrialSet":
+        """Make a TrialSet from your own arrays.
+
+        Parameters
+        ----------
+        arrays : dict of str to sequence of array
+            Any modality names; one array (or None) a trial: (frames, channels) for a sequence,
+            (rows, columns) for an image, (channels,) for static values.
+        subject : sequence, length n_trials
+            Who walked. Never leave it out: every honest split needs it.
+        label : sequence, optional
+            The class of each trial; None or NaN where unknown.
+        walk : sequence, optional
+            The physical event, within a subject; trials of one walk are never split. Default: each its own.
+        channels, rate_hz, time_s, unit, kind : optional
+            For a single modality the value itself, for several a dict by modality name. ``rate_hz`` is a number,
+            ``time_s`` one array of seconds a trial (it wins over ``rate_hz``), ``kind`` defaults to "static" for
+            1-D and "sequence" for 2-D arrays.
+        targets : dict of str to sequence, optional
+            Further columns of the table.
+        trial : sequence of str, optional
+            Unique ids.
+
+        Raises
+        ------
+        GaitDataError
+            Where lengths, shapes, types or ids do not fit, naming modality and trial.
+        """
+        if not isinstance(arrays, Mapping) or not arrays:
+            raise GaitDataError('give the arrays by modality name, as in {"emg": [array, array, ...]}')
+        n = len(subject)
+        table = _make_table(n, subject, walk, label, targets, trial)
+
+        def option(given, modality):
+            if isinstance(given, Mapping):
+                return given.get(modality)
+            if given is not None and len(arrays) > 1:
+                raise GaitDataError("with several modalities, give channels, rate_hz, ... as a dict by modality")
+            return given
+
+        modalities = {
+            m: _make_modality(m, values, table["trial"].to_numpy(), *(
+                option(given, m) for given in (channels, rate_hz, time_s, unit, kind)))
+            for m, values in arrays.items()
+        }  # fmt: skip
+        return cls(table, modalities, name)
+
+    def with_modality(self, name: str, modality: Modality) -> "TrialSet":
+        """A copy in which a modality is replaced or added."""
+        return replace(self, modalities={**self.modalities, name: modality})
+
+    def with_history(self, entry: HistoryEntry) -> "TrialSet":
+        return replace(self, history=(*self.history, entry))
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int]:
+        return (len(self.table),)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, index) -> "TrialSet":
+        if isinstance(index, tuple):  # scikit-learn indexes with (index, ...)
+            if len(index) != 2 or index[1] is not Ellipsis:
+                raise IndexError("trials have one axis: use trials[index]")
+            index = index[0]
+        index = np.arange(len(self))[index]
+        index = np.atleast_1d(index)
+        table = self.table.iloc[index].reset_index(drop=True)
+        return replace(self, table=table, modalities={m: v.take(index) for m, v in self.modalities.items()})
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def _column(self, name) -> np.ndarray:
+        return self.table[name].to_numpy(dtype=object)
+
+    @property
+    def ids(self) -> np.ndarray:
+        return self._column("trial")
+
+    @property
+    def subjects(self) -> np.ndarray:
+        return self._column("subject")
+
+    @property
+    def walks(self) -> np.ndarray:
+        return self._column("walk")
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self._column("label")
+
+    @property
+    def classes(self) -> list[str]:
+        return sorted(self.table["label"].dropna().unique())
+
+    def modality(self, name: str) -> Modality:
+        """A modality by name; the error lists those that there are."""
+        try:
+            return self.modalities[name]
+        except KeyError:
+            raise GaitDataError(f"no modality '{name}' here; there are {', '.join(self.modalities)}") from None
+
+    def describe(self) -> pd.DataFrame:
+        """One row a modality: kind, channels, unit, trials that have it, frames and frame rate."""
+        rows = {}
+        for name, m in self.modalities.items():
+            present = m.values[m.present()]
+            row = {"kind": m.kind, "channels": len(m.channels), "unit": m.unit, "trials": len(present)}
+            if m.kind == "sequence" and len(present):
+                lengths = [len(v) for v in present]
+                steps = [np.median(np.diff(t)) for t in m.time_s[m.present()] if t is not None and len(t) > 1]
+                row |= {
+                    "frames (min)": min(lengths),
+                    "frames (median)": int(np.median(lengths)),
+                    "frames (max)": max(lengths),
+                    "rate (Hz)": round(1 / np.median(steps), 1) if steps else np.nan,
+                }
+            rows[name] = row
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def counts(self) -> pd.DataFrame:
+        """Trials of every subject in every class."""
+        return pd.crosstab(self.table["subject"], self.table["label"])
+
+    def __repr__(self) -> str:
+        walks, subjects = self.table["walk"].nunique(), self.table["subject"].nunique()
+        parts = ", ".join(f"{m} ({len(v.channels)} channels)" for m, v in self.modalities.items())
+        classes = f"{len(self.classes)} classes ({', '.join(self.classes)})" if self.classes else "no labels"
+        return f"TrialSet '{self.name}': {len(self)} trials, {walks} walks, {subjects} subjects, {classes}; {parts}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.table.head(5).to_html(index=False)}{self.describe().to_html()}"
+
+    def digest(self) -> str:
+        """A hash of everything that a result can depend on: arrays, times, table, channels, history."""
+        h = hashlib.blake2b(digest_size=16)
+        columns = [c for c in self.table if c != "source"]
+        h.update(self.table[columns].to_json(orient="split", double_precision=15).encode())
+        h.update(repr(self.history).encode())
+        for name, m in sorted(self.modalities.items()):
+            h.update(repr((name, m.kind, m.channels, m.unit, m.max_frames)).encode())
+            for column in (m.values, m.time_s, m.frames):
+                for array in () if column is None else column:
+                    h.update(b"-" if array is None else repr(array.shape).encode())
+                    if array is not None:
+                        h.update(np.ascontiguousarray(array))
+        return h.hexdigest()
+
+    # -- one file ----------------------------------------------------------------------------------------
+
+    def save(self, path) -> Path:
+        """Write everything to one ``.npz`` file (no pickle); the write is atomic.
+
+        Returns
+        -------
+        pathlib.Path
+            The file, its name ending in ``.npz``.
+        """
+        path = Path(path).with_suffix(".npz")
+        arrays, meta = {}, {"format": 1, "name": self.name, "modalities": {}}
+        table = self.table.astype(object).where(self.table.notna(), None)
+        meta["table"] = {column: table[column].tolist() for column in table}
+        meta["history"] = [[entry.step, list(entry.fitted_on)] for entry in self.history]
+        meta["report"] = None if self.report is None else self.report.to_dict()
+        for name, m in self.modalities.items():
+            meta["modalities"][name] = [m.kind, list(m.channels), m.unit, m.max_frames]
+            for part in ("values", "frames", "time_s"):
+                column = getattr(m, part)
+                if column is not None:
+                    arrays |= {f"{name}/{part}/{k}": v for k, v in _pack(column).items()}
+        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        with open(partial, "wb") as file:
+            np.savez(file, **arrays)
+        os.replace(partial, path)
+        return path
+
+    @classmethod
+    def load(cls, path) -> "TrialSet":
+        """Read a file written by :meth:`save`.
+
+        Raises
+        ------
+        GaitDataError
+            If the file is missing, damaged or something else.
+        """
+        from gaitlib.datasets.report import LoadReport
+
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {key: file[key] for key in file.files}
+            meta = json.loads(arrays["meta"].tobytes())
+            modalities = {}
+            for name, (kind, channels, unit, max_frames) in meta["modalities"].items():
+                columns = {
+                    part: _unpack(arrays[f"{name}/{part}/data"], arrays[f"{name}/{part}/shapes"])
+                    for part in ("values", "frames", "time_s")
+                    if f"{name}/{part}/data" in arrays
+                }
+                modalities[name] = Modality(kind, tuple(channels), unit, **columns, max_frames=max_frames)
+            report = meta["report"] and LoadReport.from_dict(meta["report"])
+            history = tuple(HistoryEntry(step, tuple(ids)) for step, ids in meta["history"])
+            return cls(pd.DataFrame(meta["table"]), modalities, meta["name"], history, report)
+        except FileNotFoundError:
+            raise GaitDataError(f"{path}: no such file") from None
+        except Exception as error:  # a damaged zip can raise nearly anything
+            raise GaitDataError(f"{path}: not a TrialSet file, or damaged ({error})") from error
+
+
+# -- helpers ---------------------------------------------------------------------------------------------
+
+
+def object_array(items) -> np.ndarray:
+    """A 1-D object array holding the items as they are, also where they are arrays of one shape."""
+    out = np.empty(len(items), dtype=object)
+    for i, item in enumerate(items):
+        out[i] = item
+    return out
+
+
+def _pack(column) -> dict[str, np.ndarray]:
+    present = [a for a in column if a is not None]
+    ndim = present[0].ndim if present else 1
+    shapes = np.array([(-1,) * ndim if a is None else a.shape for a in column]).reshape(len(column), ndim)
+    return {"data": np.concatenate([a.ravel() for a in present]) if present else np.empty(0), "shapes": shapes}
+
+
+def _unpack(data, shapes) -> np.ndarray:
+    sizes = np.where(shapes[:, 0] < 0, 0, np.prod(shapes, axis=1))
+    ends = np.cumsum(sizes)
+    if len(shapes) and ends[-1] != len(data):
+        raise ValueError("array sizes do not add up")
+    return object_array([
+        None if shape[0] < 0 else data[end - size : end].reshape(shape)
+        for shape, size, end in zip(shapes, sizes, ends, strict=True)
+    ])  # fmt: skip
+
+
+def _make_table(n, subject, walk, label, targets, trial) -> pd.DataFrame:
+    columns = {"subject": subject, "walk": walk, "label": label, "trial": trial, **(targets or {})}
+    for name, column in columns.items():
+        if column is not None and len(column) != n:
+            raise GaitDataError(f"'{name}' has {len(column)} entries for {n} trials")
+    if n == 0:
+        raise GaitDataError("no trials given")
+    if pd.isna(pd.Series(list(subject), dtype=object)).any():
+        raise GaitDataError("every trial needs a subject: without it no split can keep people apart")
+    subject = [str(s) for s in subject]
+    ids = [f"trial{i:0{len(str(n))}d}" for i in range(n)] if trial is None else [str(t) for t in trial]
+    if len(set(ids)) != n:
+        repeated = pd.Series(ids)[pd.Series(ids).duplicated()].iloc[0]
+        raise GaitDataError(f"trial ids must be unique; '{repeated}' is there twice")
+    # A walk number usually counts within a subject.
+    walks = ids if walk is None else [f"{s}/{w}" for s, w in zip(subject, walk, strict=True)]
+    labels = [None] * n if label is None else [None if pd.isna(v) else str(v) for v in label]
+    table = pd.DataFrame({"trial": ids, "subject": subject, "walk": walks, "label": labels, "source": ""})
+    return table.assign(**{k: list(v) for k, v in (targets or {}).items()})
+
+
+def _make_modality(name, values, ids, channels, rate_hz, time_s, unit, kind) -> Modality:
+    if len(values) != len(ids):
+        raise GaitDataError(f"modality '{name}' has {len(values)} arrays for {len(ids)} trials")
+    arrays = []
+    for trial, value in zip(ids, values, strict=True):
+        try:
+            with np.errstate(over="ignore"):  # too large for float32 becomes inf, which the steps repair or refuse
+                arrays.append(None if value is None else np.asarray(value, dtype=np.float32))
+        except (TypeError, ValueError) as error:
+            raise GaitDataError(f"modality '{name}', {trial}: not an array of numbers ({error})") from None
+    present = {trial: a for trial, a in zip(ids, arrays, strict=True) if a is not None}
+    if not present:
+        raise GaitDataError(f"modality '{name}' is None in every trial")
+    first = next(iter(present.values()))
+    kind = kind or ("static" if first.ndim == 1 else "sequence")
+    if kind not in KINDS:
+        raise GaitDataError(f"modality '{name}': kind '{kind}' is none of {', '.join(KINDS)}")
+    ndim = 1 if kind == "static" else 2
+    for trial, a in present.items():
+        if a.ndim != ndim or a.size == 0 or a.shape[-1] != first.shape[-1]:
+            axes = "(channels,)" if kind == "static" else f"(frames, {first.shape[-1]} channels)"
+            raise GaitDataError(f"modality '{name}', {trial}: expected a non-empty array {axes}, got {a.shape}")
+        if kind == "image" and a.shape != first.shape:
+            raise GaitDataError(f"modality '{name}', {trial}: image {a.shape}, others {first.shape}")
+    channels = tuple(str(c) for c in channels or (f"{name}_{i}" for i in range(first.shape[-1])))
+    if len(channels) != first.shape[-1] or len(set(channels)) != len(channels):
+        raise GaitDataError(f"modality '{name}': {first.shape[-1]} different channel names needed, got {channels}")
+    if kind != "sequence":
+        return Modality(kind, channels, unit or "", object_array(arrays))
+    frames = object_array([None if a is None else np.arange(len(a)) for a in arrays])
+    times = _make_times(name, ids, arrays, rate_hz, time_s)
+    return Modality(kind, channels, unit or "", object_array(arrays), frames, times)
+
+
+def _make_times(name, ids, arrays, rate_hz, time_s) -> np.ndarray:
+    if time_s is None:
+        if rate_hz is not None and not rate_hz > 0:
+            raise GaitDataError(f"modality '{name}': rate_hz must be above 0, not {rate_hz}")
+        return object_array([None if a is None or rate_hz is None else np.arange(len(a)) / rate_hz for a in arrays])
+    if len(time_s) != len(arrays):
+        raise GaitDataError(f"modality '{name}': time_s has {len(time_s)} entries for {len(arrays)} trials")
+    times = [None if a is None else np.asarray(t, dtype=np.float64) for a, t in zip(arrays, time_s, strict=True)]
+    for trial, a, t in zip(ids, arrays, times, strict=True):
+        if a is not None and t.shape != (len(a),):
+            raise GaitDataError(f"modality '{name}', {trial}: {len(a)} frames but times of shape {t.shape}")
+    return object_array(times)
