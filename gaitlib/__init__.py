@@ -1,0 +1,40 @@
+"""gaitlib: multimodal gait classification that can be believed.
+
+Importing gaitlib loads no deep-learning backend; names below are fetched when first used.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "GaitDataError": "gaitlib.errors",
+    "TrialSet": "gaitlib.trials",
+    "load_trials": "gaitlib.datasets",
+    "synthetic_trials": "gaitlib.datasets.synthetic",
+    "GaitClassifier": "gaitlib.classifier",
+    "Training": "gaitlib.training",
+    "Mirror": "gaitlib.training",
+    "device_name": "gaitlib.training",
+    "benchmark": "gaitlib.evaluation",
+    "LeaveOneSubjectOut": "gaitlib.evaluation",
+    "RandomTrialSplit": "gaitlib.evaluation",
+    "SubjectHoldout": "gaitlib.evaluation",
+    "SubjectKFold": "gaitlib.evaluation",
+    "TrialKFold": "gaitlib.evaluation",
+}
+_ROOMS = ("conventions", "datasets", "evaluation", "models", "plots", "preprocessing", "recipes", "training")
+
+__all__ = [*_WHERE, *_ROOMS]
+
+
+def __getattr__(name):
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"gaitlib.{name}")
+    raise AttributeError(f"gaitlib has no '{name}'; it has {', '.join(__all__)}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,92 @@
+"""Choose preparation and training for a new person, without ever asking the person who is tested.
+
+Every pair of subjects is left out once and a model is trained on all others. When subject s is the test subject, a
+setting is judged by its accuracy on each other subject v, by the models that were trained without s *and* without
+v. So the choice made for s used nothing of s. Run it with names of settings, or with none for all; finished
+folds are kept in the store. Usage: python benchmarks/choose_settings.py DATA [SETTING ...]
+"""
+
+import itertools
+import sys
+
+import numpy as np
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import gaitlib
+from gaitlib import GaitClassifier, Mirror, Training
+from gaitlib.evaluation import Protocol
+from gaitlib.preprocessing import AddVelocity, CentrePelvis, Crop, Frames, ScaleStature, SelectJoints, Tensors
+
+JOINTS = ["spine_mid", "spine_shoulder", "head"] + [
+    f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "hip", "knee", "ankle", "foot")
+]
+STORE = "results/choose_settings"
+
+
+class LeavePairOut(Protocol):
+    """Every pair of subjects is left out once."""
+
+    name = "leave-two-subjects-out (every pair)"
+    claim = "a new person"
+
+    def __init__(self, validation=False, seed=0):
+        self.validation = validation
+        self.seed = seed
+
+    def _test_sets(self, trials):
+        pairs = itertools.combinations(sorted(set(trials.subjects)), 2)
+        return [("+".join(pair), np.flatnonzero(np.isin(trials.subjects.astype(str), pair))) for pair in pairs]
+
+
+def steps(*crop, velocity=False, joints=JOINTS):
+    own = [CentrePelvis(), ScaleStature()]
+    own += [SelectJoints(joints)] if joints else []
+    own += [AddVelocity()] if velocity else []
+    return make_pipeline(*own, Frames(StandardScaler()), Crop(*crop), Tensors())
+
+
+def setting(model="compact_gru", crop=(100, "last"), velocity=False, joints=JOINTS, mirror=False, **training):
+    settings = {"epochs": 30, "batch_size": 64, "schedule": "cosine"} | training
+    augment = (Mirror(),) if mirror else ()
+    return GaitClassifier(model, steps(*crop, velocity=velocity, joints=joints), Training(augment=augment, **settings))
+
+
+WINDOWS = (60, "sliding", 20)
+SETTINGS = {
+    "last100": setting(),
+    "last100_all_joints": setting(joints=None),
+    "last100_velocity": setting(velocity=True),
+    "last100_mirror": setting(mirror=True),
+    "windows60": setting(crop=WINDOWS, epochs=20),
+    "windows60_mirror": setting(crop=WINDOWS, mirror=True, epochs=15),
+    "windows60_mirror_velocity": setting(crop=WINDOWS, mirror=True, velocity=True, epochs=15),
+    "cnn_windows60_mirror": setting("temporal_cnn", crop=WINDOWS, mirror=True, epochs=15),
+    "cnn_last100_mirror": setting("temporal_cnn", mirror=True),
+    "extra_trees": GaitClassifier("extra_trees"),
+}
+
+
+def main(data, names):
+    trials = gaitlib.load_trials(data)
+    models = {name: SETTINGS[name] for name in names or SETTINGS}
+    accuracy = {}
+    for name, model in models.items():
+        runs = gaitlib.benchmark({name: model}, trials, [LeavePairOut()], store=STORE, progress=False)
+        table = runs.predictions()
+        table["correct"] = table["label"] == table["predicted"]
+        pairs = table.groupby(["fold", "subject"])["correct"].mean()
+        for (pair, judged), value in pairs.items():
+            (left_out,) = set(pair.split("+")) - {judged}
+            accuracy[name, left_out, judged] = value
+        print(name, np.round(np.mean([v for (n, _, _), v in accuracy.items() if n == name]), 3), flush=True)
+    print("\nMean accuracy on the other subjects, by test subject left out:")
+    import pandas as pd
+
+    chosen = pd.Series(accuracy).groupby(level=[0, 1]).mean().unstack()
+    print(chosen.round(3).to_string())
+    print("chosen:", chosen.idxmax().to_dict())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,293 @@
+"""GaitClassifier: steps + model + training as one scikit-learn estimator that saves and loads as one thing."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.metrics import accuracy_score
+from sklearn.pipeline import Pipeline
+
+from gaitlib import recipes, saving
+from gaitlib.errors import GaitDataError
+from gaitlib.models import Builder, Head
+from gaitlib.preprocessing.tensors import mean_over_samples
+from gaitlib.training import LabelledSamples, ResourceMonitor, Training, predict_network, train_network
+from gaitlib.trials import TrialSet
+from gaitlib.validation import cut_validation
+
+
+class GaitClassifier(ClassifierMixin, BaseEstimator):
+    """A gait classifier that learns from whole trials and predicts one row a trial.
+
+    Parameters
+    ----------
+    model : str, callable or Builder
+        A registered name, your own ``function(inputs, heads) -> keras.Model``, or ``Builder(name, units=64)``.
+    steps : sklearn.pipeline.Pipeline, optional
+        Ends in ``Tensors()`` (networks) or ``SummaryStatistics()`` (classical models). Default:
+        :func:`gaitlib.recipes.steps_for` the training trials. All steps are fitted on training trials only.
+    training : Training or list of Training, optional
+        Settings of one stage, or of several that follow each other.
+    validation : {"subject", "walk"} or None
+        What ``fit`` holds back to stop training, where no validation trials are given: a fifth of the subjects, of
+        the walks, or nothing. Classical models hold nothing back.
+    seed : int
+    progress : str or bool
+        Show a progress bar, under this title.
+
+    Attributes
+    ----------
+    classes_ : ndarray of str
+    steps_ : the fitted pipeline
+    network_ : keras.Model, or ``estimator_``, the fitted classical model
+    history_ : pandas.DataFrame
+        One row an epoch; empty for classical models.
+    resources_ : dict
+        Seconds, peak memory, CPU use, parameters, epochs.
+    fitted_on_, watched_ : tuple of str
+        Ids of the trials that it learnt from and of those that stopped it.
+
+    Examples
+    --------
+    >>> import gaitlib
+    >>> trials = gaitlib.synthetic_trials(n_subjects=4, n_walks=2, seed=0)
+    >>> model = GaitClassifier("extra_trees").fit(trials[trials.subjects != "s01"])
+    >>> model.predict_proba(trials[:2]).shape
+    (2, 6)
+    """
+
+    def __init__(self, model="compact_gru", steps=None, training=None, validation="subject", seed=0, progress=False):
+        self.model = model
+        self.steps = steps
+        self.training = training
+        self.validation = validation
+        self.seed = seed
+        self.progress = progress
+
+    def set_params(self, **params):
+        """As in scikit-learn; ``model__units`` also works where the model is given by its name."""
+        if any(key.startswith("model__") for key in params) and not isinstance(self.model, Builder):
+            self.model = Builder(params.pop("model", self.model))
+        if any(key.startswith("training__") for key in params) and self.training is None:
+            self.training = Training()
+        return super().set_params(**params)
+
+    def fit(self, trials: TrialSet, y=None, validation: TrialSet | None = None) -> "GaitClassifier":
+        """Learn from trials.
+
+        Parameters
+        ----------
+        trials : TrialSet
+            With labels.
+        y : array, optional
+            For scikit-learn; must equal the labels.
+        validation : TrialSet, optional
+            Trials that early stopping watches. Without them some training units are held back (see ``validation``).
+
+        Raises
+        ------
+        GaitDataError
+            If labels are missing or do not equal y, if only one class is there, or the loss is no number.
+        """
+        labels = self._check(trials, y)
+        builder = self._builder()
+        classical = builder.kind == "classical"
+        if validation is None and not classical:
+            learnt, watched = cut_validation(trials, self.validation, self.seed)
+            trials, validation = trials[learnt], trials[watched]
+            labels = trials.labels
+        self.classes_ = np.unique(labels.astype(str))
+        self.fitted_on_ = tuple(trials.ids)
+        self.watched_ = () if validation is None else tuple(validation.ids)
+        keras.utils.set_random_seed(self.seed)
+        with ResourceMonitor() as monitor:
+            self.steps_ = self._steps(trials).fit(trials)
+            if classical:
+                self._fit_classical(builder, trials)
+            else:
+                self._fit_network(builder, trials, validation)
+        weights = None if classical else self.network_.count_params()
+        self.resources_ = monitor.used | {"parameters": weights, "epochs": len(self.history_)}
+        return self
+
+    def _fit_classical(self, builder, trials):
+        samples = self.steps_.transform(trials)
+        target = np.searchsorted(self.classes_, _label_of(samples.trial, trials))
+        (features,) = samples.inputs.values()
+        self.estimator_ = builder.build_classical(self.seed).fit(features, target)
+        self.history_ = pd.DataFrame()
+
+    def _fit_network(self, builder, trials, validation):
+        stages = self.training or Training()
+        stages = [stages] if isinstance(stages, Training) else list(stages)
+        own = self.steps_.transform(trials)
+        shapes = {name: x.shape[1:] for name, x in own.inputs.items()}
+        self.network_ = builder.build_network(shapes, {"": Head("class", len(self.classes_))})
+        check_network(self.network_, len(self.classes_), builder.name)
+        watched = None
+        known = [] if validation is None else np.isin(validation.labels.astype(str), self.classes_)
+        if np.any(known):
+            watched = self._labelled(self.steps_.transform(validation[known]), validation, None)
+        history = []
+        for i, stage in enumerate(stages):
+            samples = [own, *(self.steps_.transform(augment(trials)) for augment in stage.augment)]
+            parts = [self._labelled(s, trials, stage.class_weight) for s in samples]
+            title = self.progress if isinstance(self.progress, str) else builder.name
+            stage_history = train_network(
+                self.network_,
+                _concatenate(parts),
+                watched,
+                stage,
+                seed=self.seed + i,
+                jit=builder.jit,
+                progress=title if self.progress else None,
+            )
+            history.append(stage_history.assign(stage=i + 1))
+        self.history_ = pd.concat(history, ignore_index=True)
+
+    def _labelled(self, samples, trials, class_weight) -> LabelledSamples:
+        """Samples with class numbers; a trial weighs once, however many windows it has."""
+        target = np.searchsorted(self.classes_, _label_of(samples.trial, trials)).astype(np.int32)
+        weight = 1 / pd.Series(samples.trial).map(pd.Series(samples.trial).value_counts()).to_numpy(float)
+        if class_weight == "balanced":
+            total = np.bincount(target, weight, minlength=len(self.classes_))
+            weight = weight / np.maximum(total, 1e-12)[target]
+        elif class_weight is not None:
+            raise GaitDataError(f"class_weight '{class_weight}' is neither 'balanced' nor None")
+        return LabelledSamples(samples.inputs, target, (weight / weight.mean()).astype(np.float32))
+
+    def predict_samples(self, trials: TrialSet) -> pd.DataFrame:
+        """Class probabilities of every sample (window), in the order they were cut.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``trial`` and one column a class.
+        """
+        samples, proba = self._predict(trials)
+        return pd.DataFrame(proba, columns=self.classes_).assign(trial=samples.trial)
+
+    def predict_proba(self, trials: TrialSet) -> np.ndarray:
+        """Class probabilities, one row a trial in the order given (mean over its samples), (n, n_classes)."""
+        samples, proba = self._predict(trials)
+        if len(samples) == len(trials):
+            return proba
+        return mean_over_samples(proba, samples, trials.ids)
+
+    def _predict(self, trials):
+        if not hasattr(self, "steps_"):
+            raise GaitDataError("this GaitClassifier is not fitted: call fit(training_trials) first")
+        samples = self.steps_.transform(trials)
+        if hasattr(self, "network_"):
+            return samples, predict_network(self.network_, samples.inputs)
+        (features,) = samples.inputs.values()
+        proba = np.zeros((len(samples), len(self.classes_)))
+        proba[:, self.estimator_.classes_] = self.estimator_.predict_proba(features)
+        return samples, proba
+
+    def predict(self, trials: TrialSet) -> np.ndarray:
+        """The most probable class of each trial."""
+        return self.classes_[self.predict_proba(trials).argmax(axis=1)]
+
+    def score(self, trials: TrialSet, y=None) -> float:
+        """Share of trials classified correctly."""
+        labels = trials.labels if y is None else y
+        return float(accuracy_score(np.asarray(labels, dtype=str), self.predict(trials)))
+
+    # -- one thing on disk -------------------------------------------------------------------------------
+
+    def save(self, folder) -> Path:
+        """Save into a folder: JSON and arrays for the steps, ``.keras`` for the network; no pickle."""
+        if not hasattr(self, "steps_"):
+            raise GaitDataError("this GaitClassifier is not fitted: nothing to save")
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {k: v for k, v in vars(self).items() if k not in ("network_", "history_")}
+        saving.save_state(state, folder / "classifier")
+        if hasattr(self, "network_"):
+            self.network_.save(folder / "network.keras")
+        (folder / "history.json").write_text(json.dumps(self.history_.to_dict(orient="list")))
+        return folder
+
+    @classmethod
+    def load(cls, folder, custom_objects=None) -> "GaitClassifier":
+        """Load a saved classifier.
+
+        Parameters
+        ----------
+        folder : path
+        custom_objects : dict of str to object, optional
+            Your own steps, layers, augmentations or builders, by name.
+
+        Raises
+        ------
+        GaitDataError
+            If the folder holds none, is damaged, or needs parts that are not given.
+        """
+        folder = Path(folder)
+        model = cls()
+        vars(model).update(saving.load_state(folder / "classifier", custom_objects))
+        if (folder / "network.keras").exists():
+            try:
+                model.network_ = keras.saving.load_model(
+                    folder / "network.keras", custom_objects=custom_objects, compile=False, safe_mode=True
+                )
+            except (ValueError, TypeError, OSError, KeyError) as error:
+                raise GaitDataError(
+                    f"{folder}: the network cannot be loaded ({error}); own layers go into custom_objects="
+                ) from error
+        model.history_ = pd.DataFrame(json.loads((folder / "history.json").read_text()))
+        return model
+
+    # -- helpers -----------------------------------------------------------------------------------------
+
+    def _builder(self) -> Builder:
+        return self.model if isinstance(self.model, Builder) else Builder(self.model)
+
+    def _steps(self, trials) -> Pipeline:
+        if self.steps is None:
+            return recipes.steps_for(trials, classical=self._builder().kind == "classical")
+        return clone(self.steps)
+
+    def _check(self, trials, y) -> np.ndarray:
+        if not isinstance(trials, TrialSet):
+            raise GaitDataError(f"fit needs a TrialSet, not {type(trials).__name__}; see gaitlib.load_trials")
+        labels = trials.labels
+        unlabelled = pd.isna(pd.Series(labels))
+        if unlabelled.any():
+            raise GaitDataError(f"{trials.ids[unlabelled][0]} has no label; leave such trials out")
+        if y is not None and not np.array_equal(np.asarray(y, dtype=str), labels.astype(str)):
+            raise GaitDataError("y differs from the labels of the trials; a TrialSet brings its own labels")
+        if len(set(labels)) < 2:
+            raise GaitDataError(f"only the class '{labels[0]}' to learn from; at least two are needed")
+        return labels
+
+
+def check_network(network, n_classes, name) -> None:
+    """Refuse a network that does not end in linear logits of the right size.
+
+    Raises
+    ------
+    GaitDataError
+        Also where the last layer applies softmax.
+    """
+    if network.output_shape[-1] != n_classes:
+        raise GaitDataError(f"'{name}' has outputs {network.output_shape} for {n_classes} classes")
+    last = network.layers[-1]
+    if getattr(getattr(last, "activation", None), "__name__", "linear") != "linear":
+        raise GaitDataError(f"'{name}' ends in {last.activation.__name__}; end in a linear layer (logits)")
+
+
+def _label_of(trial_ids, trials) -> np.ndarray:
+    by_id = dict(zip(trials.ids, trials.labels.astype(str), strict=True))
+    return np.array([by_id[t] for t in trial_ids], dtype=str)
+
+
+def _concatenate(parts) -> LabelledSamples:
+    inputs = {name: np.concatenate([p.inputs[name] for p in parts]) for name in parts[0].inputs}
+    return LabelledSamples(
+        inputs, np.concatenate([p.target for p in parts]), np.concatenate([p.weight for p in parts])
+    )

@@ -1,0 +1,226 @@
+"""How trials become folds: pure functions of the trial table, each with the claim that it supports."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, StratifiedGroupKFold, train_test_split
+
+from gaitlib.errors import GaitDataError
+from gaitlib.validation import cut_validation
+
+NEW_PERSON = "a new person"
+KNOWN_PERSON = "a new walk of a known person"
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Positions of the trials that are learnt from, watched by early stopping, and tested."""
+
+    name: str
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+class Protocol(BaseEstimator):
+    """Base of all protocols.
+
+    Attributes
+    ----------
+    name : str
+        Said in full.
+    claim : str
+        What a good result shows.
+    unit : {"subject", "walk"}
+        What is never split; validation is cut by it too.
+    """
+
+    name = ""
+    claim = ""
+    unit = "subject"
+
+    def folds(self, trials) -> list[Fold]:
+        """The folds, with positions among the given trials.
+
+        Raises
+        ------
+        GaitDataError
+            If the data cannot support the protocol, with the reason.
+        """
+        _check_table(trials)
+        folds = []
+        for i, (name, test) in enumerate(self._test_sets(trials)):
+            rest = np.setdiff1d(np.arange(len(trials)), test)
+            missing = sorted(set(trials.labels) - set(trials.labels[rest]))
+            if missing:
+                raise GaitDataError(
+                    f"{self.name}, fold {name}: no {', '.join(missing)} among the training trials; "
+                    "record that class from more subjects, or leave it out"
+                )
+            unit = self.unit if self.validation else None
+            train, validation = cut_validation(trials[rest], unit, self.seed + i)
+            folds.append(Fold(name, rest[train], rest[validation], test))
+        return folds
+
+    def _test_sets(self, trials):
+        raise NotImplementedError
+
+
+class LeaveOneSubjectOut(Protocol):
+    """Each subject is tested once by a model that learnt from all others.
+
+    Parameters
+    ----------
+    validation : bool
+        Hold back a fifth of the training subjects to stop training.
+    seed : int
+        For the choice of validation subjects.
+    """
+
+    name = "leave-one-subject-out"
+    claim = NEW_PERSON
+
+    def __init__(self, validation=True, seed=0):
+        self.validation = validation
+        self.seed = seed
+
+    def _test_sets(self, trials):
+        subjects = trials.subjects
+        _need(subjects, 2, self.name, "subjects")
+        return [(str(s), np.flatnonzero(subjects == s)) for s in sorted(set(subjects))]
+
+
+class SubjectKFold(Protocol):
+    """Subjects are dealt into folds at random; each fold is tested once.
+
+    Parameters
+    ----------
+    n_splits : int
+    validation : bool
+    seed : int
+    """
+
+    name = "subject K-fold"
+    claim = NEW_PERSON
+
+    def __init__(self, n_splits=5, validation=True, seed=0):
+        self.n_splits = n_splits
+        self.validation = validation
+        self.seed = seed
+
+    def _test_sets(self, trials):
+        subjects = trials.subjects.astype(str)
+        _need(subjects, self.n_splits, self.name, "subjects")
+        splitter = GroupKFold(self.n_splits, shuffle=True, random_state=self.seed)
+        return [(f"fold{i + 1}", test) for i, (_, test) in enumerate(splitter.split(subjects, groups=subjects))]
+
+
+class SubjectHoldout(Protocol):
+    """One part of the subjects, drawn at random, is tested.
+
+    Parameters
+    ----------
+    test : float
+        Share of the subjects.
+    validation : bool
+    seed : int
+    """
+
+    name = "subject hold-out"
+    claim = NEW_PERSON
+
+    def __init__(self, test=0.25, validation=True, seed=0):
+        self.test = test
+        self.validation = validation
+        self.seed = seed
+
+    def _test_sets(self, trials):
+        subjects = trials.subjects.astype(str)
+        _need(subjects, 2, self.name, "subjects")
+        splitter = GroupShuffleSplit(1, test_size=self.test, random_state=self.seed)
+        return [("holdout", test) for _, test in splitter.split(subjects, groups=subjects)]
+
+
+class TrialKFold(Protocol):
+    """Walks are dealt into folds at random, stratified by class: every subject is in training and test.
+
+    Parameters
+    ----------
+    n_splits : int
+    validation : bool
+    seed : int
+    """
+
+    name = "trial K-fold (subjects on both sides)"
+    claim = KNOWN_PERSON
+    unit = "walk"
+
+    def __init__(self, n_splits=5, validation=True, seed=0):
+        self.n_splits = n_splits
+        self.validation = validation
+        self.seed = seed
+
+    def _test_sets(self, trials):
+        _walks_of_each_class(trials, self.n_splits, self.name)
+        splitter = StratifiedGroupKFold(self.n_splits, shuffle=True, random_state=self.seed)
+        split = splitter.split(trials.labels, trials.labels.astype(str), trials.walks.astype(str))
+        return [(f"fold{i + 1}", test) for i, (_, test) in enumerate(split)]
+
+
+class RandomTrialSplit(Protocol):
+    """Part of the walks, drawn at random within each class, is tested: the field's usual split, as the contrast.
+
+    All views of a walk stay on one side; the subjects stand on both.
+
+    Parameters
+    ----------
+    test : float
+        Share of the walks.
+    validation : bool
+    seed : int
+    """
+
+    name = "random trial split (subjects on both sides)"
+    claim = KNOWN_PERSON
+    unit = "walk"
+
+    def __init__(self, test=0.2, validation=True, seed=0):
+        self.test = test
+        self.validation = validation
+        self.seed = seed
+
+    def _test_sets(self, trials):
+        _walks_of_each_class(trials, 2, self.name)
+        walks = trials.table.groupby("walk", sort=True)["label"].first()
+        try:
+            _, tested = train_test_split(
+                walks.index.to_numpy(dtype=str), test_size=self.test, stratify=walks, random_state=self.seed
+            )
+        except ValueError as error:
+            raise GaitDataError(f"{self.name}: {error}") from None
+        return [("split", np.flatnonzero(np.isin(trials.walks.astype(str), tested)))]
+
+
+def _check_table(trials) -> None:
+    if trials.table["label"].isna().any():
+        first = trials.ids[trials.table["label"].isna()][0]
+        raise GaitDataError(f"{first} has no label; leave such trials out before evaluation")
+    if trials.table.groupby("walk")["subject"].nunique().max() > 1:
+        raise GaitDataError("a walk has trials of two subjects; a walk is one event of one person")
+    if len(set(trials.labels)) < 2:
+        raise GaitDataError(f"only the class '{trials.labels[0]}' is there; at least two are needed")
+
+
+def _need(values, fewest, protocol, what) -> None:
+    n = len(set(values))
+    if n < fewest:
+        raise GaitDataError(f"{protocol} needs at least {fewest} {what}, there {'is' if n == 1 else 'are'} {n}")
+
+
+def _walks_of_each_class(trials, fewest, protocol) -> None:
+    walks = trials.table.groupby("label")["walk"].nunique()
+    if walks.min() < fewest:
+        raise GaitDataError(
+            f"{protocol} needs at least {fewest} walks of each class; '{walks.idxmin()}' has {walks.min()}"
+        )

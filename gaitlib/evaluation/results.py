@@ -1,0 +1,180 @@
+"""Read stored runs: tables, predictions, the model that never saw a subject. Computes nothing anew."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+
+from gaitlib.errors import GaitDataError
+from gaitlib.evaluation.protocols import NEW_PERSON
+from gaitlib.evaluation.store import FoldResult
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One model under one protocol."""
+
+    model: str
+    protocol: str
+    claim: str
+    folds: list[FoldResult]
+
+
+class Runs:
+    """The results of a benchmark.
+
+    Attributes
+    ----------
+    runs : list of Run
+    data : str
+        Name of the data, for titles.
+    classes : list of str
+    """
+
+    def __init__(self, runs: list[Run], data: str, classes: list[str], custom_objects=None):
+        self.runs = runs
+        self.data = data
+        self.classes = classes
+        self._custom_objects = custom_objects
+
+    def predictions(self, part: str = "test", per: str = "trial") -> pd.DataFrame:
+        """One row a test (or validation) trial: true and predicted class and the probabilities.
+
+        Parameters
+        ----------
+        part : {"test", "validation"}
+        per : {"trial", "walk"}
+            "walk" averages the probabilities of the trials (views) of each walk.
+        """
+        parts = [
+            fold.predictions.assign(model=run.model, protocol=run.protocol, fold=fold.name)
+            for run in self.runs
+            for fold in run.folds
+        ]
+        table = pd.concat(parts, ignore_index=True)
+        table = table[table["part"] == part].drop(columns="part").reset_index(drop=True)
+        if per == "trial":
+            return table
+        if per != "walk":
+            raise GaitDataError(f"per '{per}' is neither 'trial' nor 'walk'")
+        keys = ["model", "protocol", "fold", "subject", "walk", "label"]
+        table = table.groupby(keys, sort=False)[self.classes].mean().reset_index()
+        return table.assign(predicted=np.array(self.classes)[table[self.classes].to_numpy().argmax(axis=1)])
+
+    def per_subject(self, per: str = "trial") -> pd.DataFrame:
+        """Accuracy of every subject (rows) for every model and protocol (columns)."""
+        table = self.predictions(per=per)
+        table["correct"] = table["label"] == table["predicted"]
+        accuracy = table.groupby(["model", "protocol", "subject"], sort=False)["correct"].mean()
+        return accuracy.unstack(["model", "protocol"]).sort_index()
+
+    def per_class(self, model: str, protocol: str | None = None) -> pd.DataFrame:
+        """Precision, recall, F1 and number of test trials of every class."""
+        table = self._of(model, protocol)
+        scores = precision_recall_fscore_support(
+            table["label"], table["predicted"], labels=self.classes, zero_division=0
+        )
+        return pd.DataFrame(dict(zip(("precision", "recall", "F1", "trials"), scores, strict=True)), index=self.classes)
+
+    def confusion(self, model: str, protocol: str | None = None) -> pd.DataFrame:
+        """Test trials by true (rows) and predicted class (columns)."""
+        table = self._of(model, protocol)
+        counts = confusion_matrix(table["label"], table["predicted"], labels=self.classes)
+        return pd.DataFrame(counts, index=self.classes, columns=self.classes)
+
+    def table(self, per: str = "trial") -> pd.DataFrame:
+        """One row a model and protocol.
+
+        Accuracy is the mean over subjects (SD over subjects, worst subject); macro F1 pools the test trials;
+        seconds and memory are those of fitting, summed and largest over folds.
+        """
+        predictions, rows = self.predictions(per=per), []
+        accuracies = self.per_subject(per=per)
+        for run in self.runs:
+            accuracy = accuracies[run.model, run.protocol].dropna()
+            own = predictions[(predictions["model"] == run.model) & (predictions["protocol"] == run.protocol)]
+            resources = pd.DataFrame([fold.resources for fold in run.folds])
+            rows.append({
+                "model": run.model,
+                "protocol": run.protocol,
+                "claim": run.claim,
+                "subjects": len(accuracy),
+                f"{per}s": len(own),
+                "accuracy": accuracy.mean(),
+                "SD": accuracy.std(ddof=1),
+                "worst subject": f"{accuracy.idxmin()} {accuracy.min():.3f}",
+                "macro F1": f1_score(own["label"], own["predicted"], labels=self.classes, average="macro"),
+                "parameters": resources["parameters"].max(),
+                "epochs": resources["epochs"].mean(),
+                "seconds": resources["seconds"].sum(),
+                "memory (MB)": resources["peak_memory_mb"].max(),
+            })  # fmt: skip
+        return pd.DataFrame(rows).astype({"parameters": "Int64"})
+
+    def histories(self) -> pd.DataFrame:
+        """One row an epoch of every fold of every network."""
+        parts = [
+            fold.history.assign(model=run.model, protocol=run.protocol, fold=fold.name)
+            for run in self.runs
+            for fold in run.folds
+            if len(fold.history)
+        ]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def resources(self) -> pd.DataFrame:
+        """What fitting each fold cost."""
+        return pd.DataFrame([
+            {"model": run.model, "protocol": run.protocol, "fold": fold.name, **fold.resources}
+            for run in self.runs
+            for fold in run.folds
+        ])  # fmt: skip
+
+    def classifier_for(self, trial, model: str | None = None):
+        """The fitted classifier that never saw the subject of a trial.
+
+        Parameters
+        ----------
+        trial : str or TrialSet
+            A trial id, or a TrialSet of one trial.
+        model : str, optional
+            Which model; default the first with a subject-disjoint run.
+
+        Returns
+        -------
+        GaitClassifier
+
+        Raises
+        ------
+        GaitDataError
+            If no subject-disjoint run tested that trial.
+        """
+        trial_id = trial if isinstance(trial, str) else trial.ids[0]
+        for run in self.runs:
+            if run.claim == NEW_PERSON and model in (None, run.model):
+                for fold in run.folds:
+                    tested = fold.predictions.loc[fold.predictions["part"] == "test", "trial"]
+                    if (tested == trial_id).any():
+                        return fold.classifier(self._custom_objects)
+        raise GaitDataError(
+            f"no subject-disjoint run{f' of {model}' if model else ''} tested '{trial_id}'; "
+            "add LeaveOneSubjectOut() to the protocols"
+        )
+
+    def _of(self, model, protocol) -> pd.DataFrame:
+        table = self.predictions()
+        protocols = table.loc[table["model"] == model, "protocol"].unique()
+        if len(protocols) == 0:
+            raise GaitDataError(f"no model '{model}' here; there are {sorted(table['model'].unique())}")
+        if protocol is None:
+            protocol = protocols[0]
+        if protocol not in protocols:
+            raise GaitDataError(f"'{model}' has no protocol '{protocol}'; it has {list(protocols)}")
+        return table[(table["model"] == model) & (table["protocol"] == protocol)]
+
+    def __repr__(self) -> str:
+        shown = self.table()[["model", "protocol", "subjects", "accuracy", "SD", "macro F1"]]
+        return f"{self.data}\n{shown.to_string(index=False, float_format='%.3f')}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.data}</p>{self.table().to_html(index=False, float_format='%.3f')}"

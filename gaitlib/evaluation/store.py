@@ -1,0 +1,111 @@
+"""Results on disk: a folder a run, a folder a fold, written the moment the fold ends."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from gaitlib.classifier import GaitClassifier
+from gaitlib.errors import GaitDataError
+
+
+@dataclass(frozen=True, eq=False)
+class FoldResult:
+    """What is kept of one fold.
+
+    Attributes
+    ----------
+    name : str
+    predictions : pandas.DataFrame
+        One row a test or validation trial: ``part``, trial, subject, walk, label, predicted, one column a class.
+    history : pandas.DataFrame
+        One row an epoch.
+    resources : dict
+        Seconds, peak memory, CPU use, parameters, epochs, seed.
+    folder : Path
+        Where the fitted classifier lies too.
+    """
+
+    name: str
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+    resources: dict
+    folder: Path
+
+    def classifier(self, custom_objects=None) -> GaitClassifier:
+        """The classifier that was fitted in this fold."""
+        return GaitClassifier.load(self.folder / "classifier", custom_objects)
+
+
+class RunStore:
+    """The folder of one run: one model, one protocol, one seed on one TrialSet.
+
+    Parameters
+    ----------
+    root : path
+        The store.
+    name : str
+        For people; beginning of the folder's name.
+    key : str
+        Hash of everything the result depends on; end of the folder's name.
+    description : dict
+        What the key was made of, written beside the folds.
+    """
+
+    def __init__(self, root, name, key, description):
+        self.folder = Path(root) / f"{name}-{key}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _write_atomically(self.folder / "run.json", json.dumps(description, indent=1, sort_keys=True))
+        except OSError as error:
+            raise GaitDataError(f"{self.folder}: results cannot be written ({error}); give another store=") from error
+
+    def read(self, fold_name: str) -> FoldResult | None:
+        """A finished fold, or None. A damaged one is removed, to be trained again."""
+        folder = self.folder / fold_name
+        if not folder.exists():
+            return None
+        try:
+            predictions = pd.read_csv(
+                folder / "predictions.csv",
+                float_precision="round_trip",
+                keep_default_na=False,
+                dtype=dict.fromkeys(("part", "trial", "subject", "walk", "label", "predicted"), str),
+            )
+            kept = json.loads((folder / "fold.json").read_text())
+        except (OSError, ValueError):
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        return FoldResult(fold_name, predictions, pd.DataFrame(kept["history"]), kept["resources"], folder)
+
+    def write(self, fold_name: str, predictions, classifier: GaitClassifier, resources: dict) -> FoldResult:
+        """Keep a finished fold: everything goes into a hidden folder that is renamed when it is whole."""
+        partial = Path(tempfile.mkdtemp(prefix=f".{fold_name}.", dir=self.folder))
+        try:
+            predictions.to_csv(partial / "predictions.csv", index=False)
+            history = classifier.history_.to_dict(orient="list")
+            (partial / "fold.json").write_text(json.dumps({"history": history, "resources": resources}, indent=1))
+            classifier.save(partial / "classifier")
+            os.chmod(partial, 0o755)
+            try:
+                os.rename(partial, self.folder / fold_name)
+            except OSError:
+                if not (self.folder / fold_name).exists():  # else another process finished the same fold first
+                    raise
+        except OSError as error:
+            raise GaitDataError(
+                f"{self.folder}: fold {fold_name} cannot be written ({error}); free space or give another store="
+            ) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return self.read(fold_name)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text)
+    os.replace(partial, path)

@@ -1,0 +1,20 @@
+"""Classical models on summary statistics: the bar that a network must clear."""
+
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import ExtraTreesClassifier
+
+from gaitlib.models.registry import register
+
+
+@register("majority", "classical", "the most frequent class of the training trials")
+def majority(seed):
+    """Always the most frequent class."""
+    return DummyClassifier(strategy="prior")
+
+
+@register("extra_trees", "classical", "Geurts, Ernst, Wehenkel 2006, https://doi.org/10.1007/s10994-006-6226-1")
+def extra_trees(seed, n_estimators=300, max_features="sqrt", min_samples_leaf=1):
+    """Extremely randomised trees on summary statistics of every channel."""
+    return ExtraTreesClassifier(
+        n_estimators=n_estimators, max_features=max_features, min_samples_leaf=min_samples_leaf, random_state=seed
+    )

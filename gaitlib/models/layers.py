@@ -1,0 +1,64 @@
+"""Layers shared by the builders: inputs, the mask of real frames, heads."""
+
+import keras
+from keras import layers, ops
+
+from gaitlib.errors import GaitDataError
+
+
+@keras.saving.register_keras_serializable("gaitlib")
+class FrameMask(layers.Layer):
+    """Which frames are real: all up to the last one that is not all zero.
+
+    Input (batch, frames, channels), output bool (batch, frames). A frame of zeros between real frames counts as
+    real, so the mask is always right-padded, as cuDNN needs it.
+    """
+
+    def call(self, x):
+        filled = ops.cast(ops.any(ops.not_equal(x, 0), axis=-1), "int32")
+        return ops.flip(ops.cumsum(ops.flip(filled, axis=1), axis=1), axis=1) > 0
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape[:2], dtype="bool")
+
+
+@keras.saving.register_keras_serializable("gaitlib")
+class ZeroPadding(layers.Layer):
+    """Set padded frames back to zero: a convolution's bias has moved them."""
+
+    def call(self, x, frame_mask):
+        return x * ops.cast(frame_mask[..., None], x.dtype)
+
+    def compute_output_spec(self, x, frame_mask):
+        return keras.KerasTensor(x.shape, dtype=x.dtype)
+
+
+@keras.saving.register_keras_serializable("gaitlib")
+class MeanAndMaxPooling(layers.Layer):
+    """Mean and maximum over the real frames, side by side: (batch, 2 * channels)."""
+
+    def call(self, x, frame_mask):
+        real = ops.cast(frame_mask[..., None], x.dtype)
+        mean = ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
+        return ops.concatenate([mean, ops.max(ops.where(real > 0, x, -1e9), axis=1)], axis=-1)
+
+    def compute_output_spec(self, x, frame_mask):
+        return keras.KerasTensor((x.shape[0], 2 * x.shape[-1]), dtype=x.dtype)
+
+
+def sequence_input(inputs, model_name):
+    """The input of a model that reads one sequence, and the mask of its real frames."""
+    if len(inputs) != 1 or len(next(iter(inputs.values()))) != 2:
+        raise GaitDataError(
+            f"'{model_name}' reads one sequence (frames, channels), got {inputs}; choose it with "
+            "Tensors(modalities=[...])"
+        )
+    ((name, shape),) = inputs.items()
+    x = keras.Input(shape, name=name)
+    return x, FrameMask(name="frame_mask")(x)
+
+
+def add_heads(features, heads):
+    """A linear output a head, named ``logits`` for a single unnamed head, else ``<head>_logits``."""
+    outputs = [layers.Dense(h.size, name=f"{name}_logits" if name else "logits")(features) for name, h in heads.items()]
+    return outputs[0] if len(outputs) == 1 else outputs
