@@ -10,6 +10,7 @@ import itertools
 import sys
 
 import numpy as np
+import pandas as pd
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -54,16 +55,17 @@ def setting(model="compact_gru", crop=(100, "last"), velocity=False, joints=JOIN
 
 WINDOWS = (60, "sliding", 20)
 SETTINGS = {
-    "last100": setting(),
-    "last100_all_joints": setting(joints=None),
-    "last100_velocity": setting(velocity=True),
-    "last100_mirror": setting(mirror=True),
-    "windows60": setting(crop=WINDOWS, epochs=20),
-    "windows60_mirror": setting(crop=WINDOWS, mirror=True, epochs=15),
-    "windows60_mirror_velocity": setting(crop=WINDOWS, mirror=True, velocity=True, epochs=15),
-    "cnn_windows60_mirror": setting("temporal_cnn", crop=WINDOWS, mirror=True, epochs=15),
-    "cnn_last100_mirror": setting("temporal_cnn", mirror=True),
     "extra_trees": GaitClassifier("extra_trees"),
+    "last100": setting(),
+    "last100_mirror": setting(mirror=True),
+    "windows60": setting(crop=WINDOWS, epochs=15),
+    "cnn_windows60": setting("temporal_cnn", crop=WINDOWS, epochs=15),
+    "cnn_last100": setting("temporal_cnn"),
+    "last100_velocity": setting(velocity=True),
+    "centre100": setting(crop=(100, "centre")),
+    "last100_l2": setting(l2=1e-3),
+    "windows60_velocity": setting(crop=WINDOWS, velocity=True, epochs=15),
+    "last100_all_joints": setting(joints=None),
 }
 
 
@@ -81,8 +83,6 @@ def main(data, names):
             accuracy[name, left_out, judged] = value
         print(name, np.round(np.mean([v for (n, _, _), v in accuracy.items() if n == name]), 3), flush=True)
     print("\nMean accuracy on the other subjects, by test subject left out:")
-    import pandas as pd
-
     chosen = pd.Series(accuracy).groupby(level=[0, 1]).mean().unstack()
     print(chosen.round(3).to_string())
     print("chosen:", chosen.idxmax().to_dict())

@@ -1,5 +1,6 @@
 """Train a network: settings, batches, callbacks, seeds, and what it cost."""
 
+import logging
 import os
 import threading
 import time
@@ -18,6 +19,9 @@ from gaitlib.errors import GaitDataError
 from gaitlib.trials import TrialSet
 
 PREDICT_BATCH = 256
+
+# A fold builds a network of its own, which TensorFlow must trace once; its warning is for one network traced often.
+logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
 
 
 class Training(BaseEstimator):

@@ -1,7 +1,9 @@
 """TrialSet: the one data container. One table row a trial, one array a trial and modality."""
 
 import hashlib
+import html
 import json
+import numbers
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -171,11 +173,13 @@ class TrialSet:
         """
         if not isinstance(arrays, Mapping) or not arrays:
             raise GaitDataError('give the arrays by modality name, as in {"emg": [array, array, ...]}')
-        n = len(subject)
-        table = _make_table(n, subject, walk, label, targets, trial)
+        table = _make_table(subject, walk, label, targets, trial)
 
         def option(given, modality):
             if isinstance(given, Mapping):
+                unknown = [name for name in given if name not in arrays]
+                if unknown:
+                    raise GaitDataError(f"an option is for modality '{unknown[0]}'; there are {', '.join(arrays)}")
                 return given.get(modality)
             if given is not None and len(arrays) > 1:
                 raise GaitDataError("with several modalities, give channels, rate_hz, ... as a dict by modality")
@@ -276,7 +280,7 @@ class TrialSet:
         return f"TrialSet '{self.name}': {len(self)} trials, {walks} walks, {subjects} subjects, {classes}; {parts}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.table.head(5).to_html(index=False)}{self.describe().to_html()}"
+        return f"<p>{html.escape(repr(self))}</p>{self.table.head(5).to_html(index=False)}{self.describe().to_html()}"
 
     def digest(self) -> str:
         """A hash of everything that a result can depend on: arrays, times, table, channels, history."""
@@ -301,12 +305,17 @@ class TrialSet:
         Returns
         -------
         pathlib.Path
-            The file, its name ending in ``.npz``.
+            The file: the given path, with ``.npz`` added where it does not end so.
+
+        Raises
+        ------
+        GaitDataError
+            If the table holds something else than numbers, text and truth values.
         """
-        path = Path(path).with_suffix(".npz")
+        path = Path(path)
+        path = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
         arrays, meta = {}, {"format": 1, "name": self.name, "modalities": {}}
-        table = self.table.astype(object).where(self.table.notna(), None)
-        meta["table"] = {column: table[column].tolist() for column in table}
+        meta["table"] = {name: _plain_list(self.table[name]) for name in self.table}
         meta["history"] = [[entry.step, list(entry.fitted_on)] for entry in self.history]
         meta["report"] = None if self.report is None else self.report.to_dict()
         for name, m in self.modalities.items():
@@ -318,9 +327,12 @@ class TrialSet:
         arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(partial, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(partial, path)
+        try:
+            with open(partial, "wb") as file:
+                np.savez(file, **arrays)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
         return path
 
     @classmethod
@@ -335,7 +347,7 @@ class TrialSet:
         from gaitlib.datasets.report import LoadReport
 
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
             meta = json.loads(arrays["meta"].tobytes())
             modalities = {}
@@ -366,6 +378,20 @@ def object_array(items) -> np.ndarray:
     return out
 
 
+def _plain_list(column: pd.Series) -> list:
+    """A table column as JSON can hold it; what is missing is None, or NaN among floats."""
+    if column.dtype.kind != "f":
+        column = column.astype(object).where(column.notna(), None)
+    values = [v.item() if isinstance(v, np.generic) else v for v in column.tolist()]
+    for value in values:
+        if not isinstance(value, str | bool | int | float | None):
+            raise GaitDataError(
+                f"column '{column.name}' of the trial table holds {value!r}, which a TrialSet file cannot; "
+                "make it numbers or text"
+            )
+    return values
+
+
 def _pack(column) -> dict[str, np.ndarray]:
     present = [a for a in column if a is not None]
     ndim = present[0].ndim if present else 1
@@ -384,15 +410,25 @@ def _unpack(data, shapes) -> np.ndarray:
     ])  # fmt: skip
 
 
-def _make_table(n, subject, walk, label, targets, trial) -> pd.DataFrame:
-    columns = {"subject": subject, "walk": walk, "label": label, "trial": trial, **(targets or {})}
-    for name, column in columns.items():
-        if column is not None and len(column) != n:
-            raise GaitDataError(f"'{name}' has {len(column)} entries for {n} trials")
+def _make_table(subject, walk, label, targets, trial) -> pd.DataFrame:
+    targets = dict(targets or {})
+    for name in TABLE_COLUMNS:
+        if name in targets:
+            raise GaitDataError(f"a target '{name}' would replace that column of the trial table; give it another name")
+    for name, column in {"subject": subject, "walk": walk, "label": label, "trial": trial, **targets}.items():
+        if column is None and name not in ("subject", *targets):
+            continue
+        if isinstance(column, str) or not hasattr(column, "__len__"):
+            raise GaitDataError(f"'{name}' must be a sequence with an entry for each trial, not {column!r}")
+        if len(column) != len(subject):
+            raise GaitDataError(f"'{name}' has {len(column)} entries for {len(subject)} trials")
+    n = len(subject)
     if n == 0:
         raise GaitDataError("no trials given")
     if pd.isna(pd.Series(list(subject), dtype=object)).any():
         raise GaitDataError("every trial needs a subject: without it no split can keep people apart")
+    if walk is not None and pd.isna(pd.Series(list(walk), dtype=object)).any():
+        raise GaitDataError("every trial needs a walk, or leave walk out if each trial is its own")
     subject = [str(s) for s in subject]
     ids = [f"trial{i:0{len(str(n))}d}" for i in range(n)] if trial is None else [str(t) for t in trial]
     if len(set(ids)) != n:
@@ -402,7 +438,7 @@ def _make_table(n, subject, walk, label, targets, trial) -> pd.DataFrame:
     walks = ids if walk is None else [f"{s}/{w}" for s, w in zip(subject, walk, strict=True)]
     labels = [None] * n if label is None else [None if pd.isna(v) else str(v) for v in label]
     table = pd.DataFrame({"trial": ids, "subject": subject, "walk": walks, "label": labels, "source": ""})
-    return table.assign(**{k: list(v) for k, v in (targets or {}).items()})
+    return table.assign(**{str(name): list(column) for name, column in targets.items()})
 
 
 def _make_modality(name, values, ids, channels, rate_hz, time_s, unit, kind) -> Modality:
@@ -425,11 +461,13 @@ def _make_modality(name, values, ids, channels, rate_hz, time_s, unit, kind) -> 
     ndim = 1 if kind == "static" else 2
     for trial, a in present.items():
         if a.ndim != ndim or a.size == 0 or a.shape[-1] != first.shape[-1]:
-            axes = "(channels,)" if kind == "static" else f"(frames, {first.shape[-1]} channels)"
+            wide = f"{first.shape[-1]} channels" if first.ndim == ndim else "channels"
+            axes = "(channels,)" if kind == "static" else f"(frames, {wide})"
             raise GaitDataError(f"modality '{name}', {trial}: expected a non-empty array {axes}, got {a.shape}")
         if kind == "image" and a.shape != first.shape:
             raise GaitDataError(f"modality '{name}', {trial}: image {a.shape}, others {first.shape}")
-    channels = tuple(str(c) for c in channels or (f"{name}_{i}" for i in range(first.shape[-1])))
+    channels = [f"{name}_{i}" for i in range(first.shape[-1])] if channels is None else channels
+    channels = tuple(str(c) for c in channels)
     if len(channels) != first.shape[-1] or len(set(channels)) != len(channels):
         raise GaitDataError(f"modality '{name}': {first.shape[-1]} different channel names needed, got {channels}")
     if kind != "sequence":
@@ -441,13 +479,17 @@ def _make_modality(name, values, ids, channels, rate_hz, time_s, unit, kind) -> 
 
 def _make_times(name, ids, arrays, rate_hz, time_s) -> np.ndarray:
     if time_s is None:
-        if rate_hz is not None and not rate_hz > 0:
-            raise GaitDataError(f"modality '{name}': rate_hz must be above 0, not {rate_hz}")
+        if rate_hz is not None and not (isinstance(rate_hz, numbers.Real) and 0 < rate_hz < np.inf):
+            raise GaitDataError(f"modality '{name}': rate_hz must be a number above 0, not {rate_hz}")
         return object_array([None if a is None or rate_hz is None else np.arange(len(a)) / rate_hz for a in arrays])
     if len(time_s) != len(arrays):
         raise GaitDataError(f"modality '{name}': time_s has {len(time_s)} entries for {len(arrays)} trials")
-    times = [None if a is None else np.asarray(t, dtype=np.float64) for a, t in zip(arrays, time_s, strict=True)]
-    for trial, a, t in zip(ids, arrays, times, strict=True):
-        if a is not None and t.shape != (len(a),):
-            raise GaitDataError(f"modality '{name}', {trial}: {len(a)} frames but times of shape {t.shape}")
+    times = []
+    for trial, a, t in zip(ids, arrays, time_s, strict=True):
+        try:
+            times.append(None if a is None else np.asarray(t, dtype=np.float64))
+        except (TypeError, ValueError) as error:
+            raise GaitDataError(f"modality '{name}', {trial}: times are no numbers ({error})") from None
+        if a is not None and times[-1].shape != (len(a),):
+            raise GaitDataError(f"modality '{name}', {trial}: {len(a)} frames but times of shape {times[-1].shape}")
     return object_array(times)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from gaitlib import conventions
 from gaitlib.datasets import cache, files, kinect_v2, repair
 from gaitlib.datasets.report import LoadReport
 from gaitlib.errors import GaitDataError
@@ -60,6 +61,6 @@ def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSe
 
 
 def _loader_code() -> tuple[bytes, ...]:
-    """The source of the loaders: a changed loader makes old caches stale."""
-    modules = (kinect_v2, repair, files)
+    """The source of the loaders: a changed loader, or another name for a gait or joint, makes old caches stale."""
+    modules = (kinect_v2, repair, files, conventions)
     return tuple(Path(module.__file__).read_bytes() for module in modules)

@@ -1,5 +1,6 @@
 """Parsed trees, kept as one file each, so that a second load takes no parsing."""
 
+import glob
 import hashlib
 import os
 from pathlib import Path
@@ -15,9 +16,9 @@ def cache_folder() -> Path:
 
 def cache_file(path: Path, key: tuple) -> Path:
     """The cache file of a tree; its name changes with the key."""
-    place = hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()
+    place = hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()
     content = hashlib.blake2b(repr(key).encode(), digest_size=8).hexdigest()
-    return cache_folder() / f"{path.stem}-{place}-{content}.npz"
+    return cache_folder() / f"{path.stem[:40]}-{place}-{content}.npz"
 
 
 def read(file: Path) -> TrialSet | None:
@@ -38,7 +39,7 @@ def write(file: Path, trials: TrialSet) -> None:
     try:
         trials.save(file)
         prefix = file.name.rsplit("-", 1)[0]
-        for stale in file.parent.glob(f"{prefix}-*.npz"):
+        for stale in file.parent.glob(f"{glob.escape(prefix)}-*.npz"):
             if stale != file:
                 stale.unlink(missing_ok=True)
     except OSError:

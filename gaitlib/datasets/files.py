@@ -49,13 +49,16 @@ def fingerprint(path) -> tuple:
     Raises
     ------
     GaitDataError
-        If there is nothing at that path.
+        If there is nothing at that path, or a folder cannot be listed.
     """
     path = resolve(path)
     if path.is_file():
         stat = path.stat()
         return ((path.name, stat.st_size, stat.st_mtime_ns),)
-    return tuple(sorted(_walk(path)))
+    try:
+        return tuple(sorted(_walk(path)))
+    except OSError as error:
+        raise GaitDataError(f"{path}: cannot be listed ({error})") from error
 
 
 def open_tree(path) -> FileTree:
@@ -83,7 +86,8 @@ def open_tree(path) -> FileTree:
             raise GaitDataError(f"{path}: '{member.filename}' is encrypted; unpack it and give the folder")
         if member.file_size > LARGEST_RATIO * max(member.compress_size, 1000):
             raise GaitDataError(f"{path}: '{member.filename}' unpacks to over {LARGEST_RATIO} times its size: refused")
-    sizes = {m.filename: m.file_size for m in members}
+    hidden = [any(part.startswith(".") for part in PurePosixPath(m.filename).parts) for m in members]
+    sizes = {m.filename: m.file_size for m, h in zip(members, hidden, strict=True) if not h}
     if sum(sizes.values()) > LARGEST_TREE:
         raise GaitDataError(f"{path}: unpacks to {sum(sizes.values())} bytes, over the limit of {LARGEST_TREE}")
     return FileTree(path, sorted(sizes), print_of_files, sizes, archive)
@@ -97,7 +101,10 @@ def resolve(path) -> Path:
     if path.is_file() and path.suffix.lower() != ".zip":
         raise GaitDataError(f"{path}: expected a folder or a .zip")
     if path.is_dir():
-        entries = [e for e in path.iterdir() if not e.name.startswith(".") and e.name != "README.md"]
+        try:
+            entries = [e for e in path.iterdir() if not e.name.startswith(".") and e.name != "README.md"]
+        except OSError as error:
+            raise GaitDataError(f"{path}: cannot be listed ({error})") from error
         if len(entries) == 1 and entries[0].suffix.lower() == ".zip":
             return entries[0].resolve()
     return path.resolve()

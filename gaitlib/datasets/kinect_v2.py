@@ -32,7 +32,9 @@ POSITION_COLUMNS = np.array([c for c in range(1, N_COLUMNS) if (c - 1) % 4])
 LARGEST_COORDINATE_M = 20.0
 FEWEST_FRAMES = 10
 FILES_AT_ONCE = 32  # one read_csv call for many files is four times faster than a call a file
-EXTRA_NAN = ["-nan", "nan(ind)", "-nan(ind)", "1.#QNAN", "-1.#IND"]
+LONGEST_MINUTE_S = 61  # the clock gives the second within the minute
+NO_NUMBER = ("", "nan", "NaN", "-nan", "-NaN", "nan(ind)", "-nan(ind)", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def recognises(names: list[str]) -> bool:
@@ -46,7 +48,7 @@ def load(tree: FileTree, skip_bad: bool = False) -> TrialSet:
     Numbered steps of the clean-up, each counted in the report:
 
     1. frames of uninitialised memory, non-finite or out-of-range values are dropped
-       (:func:`gaitlib.datasets.repair.garbage_frames`, limit 20 m);
+       (:func:`gaitlib.datasets.repair.garbage_frames`, limit 20 m), and those whose time is no second of a minute;
     2. the clock, which gives the second within the minute, is unwrapped;
     3. frames whose time does not advance are dropped;
     4. gaps above 0.2 s are counted and stay, with their true time.
@@ -135,7 +137,7 @@ def _read_tables(tree: FileTree, names: list[str]):
     contents: dict[str, bytes | GaitDataError] = {}
     for name in names:
         try:
-            contents[name] = tree.read(name)
+            contents[name] = tree.read(name).removeprefix(BYTE_ORDER_MARK)
         except GaitDataError as error:
             contents[name] = error
     sound = {n: c for n, c in contents.items() if isinstance(c, bytes) and _looks_sound(c)}
@@ -159,12 +161,20 @@ def _read_tables(tree: FileTree, names: list[str]):
 
 def _looks_sound(content: bytes) -> bool:
     lines = content.count(b"\n")
-    return lines > 0 and content.endswith(b"\n") and content.count(b"\t") == lines * (N_COLUMNS - 1)
+    if not content.endswith(b"\n") or b"\0" in content:  # some versions of pandas end a number at a zero byte
+        return False
+    return content.count(b"\t") == lines * (N_COLUMNS - 1)
 
 
 def _parse(content: bytes) -> np.ndarray:
     table = pd.read_csv(
-        io.BytesIO(content), sep="\t", header=None, dtype=np.float64, quoting=csv.QUOTE_NONE, na_values=EXTRA_NAN
+        io.BytesIO(content),
+        sep="\t",
+        header=None,
+        dtype=np.float64,
+        quoting=csv.QUOTE_NONE,
+        na_values=list(NO_NUMBER),
+        keep_default_na=False,
     )
     if table.shape[1] != N_COLUMNS:
         raise ValueError("wrong number of columns")
@@ -175,23 +185,21 @@ def _parse_lines(name: str, content: bytes) -> np.ndarray:
     """The slow way, for a file that the fast way did not take: it names row and column of what is wrong."""
     if not content.strip():
         raise GaitDataError(f"{name}: the file is empty")
-    lines = [line for line in content.decode("latin-1").split("\n") if line.strip()]
+    numbered = enumerate(content.decode("latin-1").split("\n"), start=1)
+    lines = [(number, line.strip(" \r")) for number, line in numbered if line.strip(" \r")]
     table = np.empty((len(lines), N_COLUMNS))
-    for r, line in enumerate(lines):
-        cells = line.rstrip("\r").split("\t")
+    for r, (number, line) in enumerate(lines):
+        cells = line.split("\t")
         if len(cells) != N_COLUMNS:
             half = "; the file looks half-written" if r == len(lines) - 1 and len(cells) < N_COLUMNS else ""
-            raise GaitDataError(f"{name}, row {r + 1}: {len(cells)} columns, expected {N_COLUMNS}{half}")
+            raise GaitDataError(f"{name}, row {number}: {len(cells)} columns, expected {N_COLUMNS}{half}")
         for c, cell in enumerate(cells):
             cell = cell.strip()
-            if cell == "" or cell in EXTRA_NAN:
-                table[r, c] = np.nan
-                continue
             try:
-                table[r, c] = float(cell if "_" not in cell else "not a number")
+                table[r, c] = np.nan if cell in NO_NUMBER else float(cell if "_" not in cell else "not a number")
             except ValueError:
-                raise GaitDataError(f"{name}, row {r + 1}, column {c + 1}: expected a number, got {cell!r}") from None
-    if not content.endswith(b"\n"):
+                raise GaitDataError(f"{name}, row {number}, column {c + 1}: expected a number, got {cell!r}") from None
+    if not content.rstrip(b" \r").endswith(b"\n"):
         return table[:-1]  # the last number may have been cut
     return table
 
@@ -199,7 +207,8 @@ def _parse_lines(name: str, content: bytes) -> np.ndarray:
 def _clean(name: str, raw: np.ndarray, row: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positions (frames, 75) float32, times (s) and original frame numbers; counts go into ``row``."""
     positions = raw[:, POSITION_COLUMNS]
-    good = ~repair.garbage_frames(positions, LARGEST_COORDINATE_M) & np.isfinite(raw[:, 0])
+    on_the_clock = (raw[:, 0] >= 0) & (raw[:, 0] < LONGEST_MINUTE_S)
+    good = ~repair.garbage_frames(positions, LARGEST_COORDINATE_M) & on_the_clock
     frames = np.flatnonzero(good)
     row |= {"frames_read": len(raw), "garbage": len(raw) - len(frames)}
     times, row["minute_wraps"] = repair.unwrap_minute(raw[frames, 0])

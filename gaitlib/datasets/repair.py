@@ -23,7 +23,7 @@ def garbage_frames(values, limit: float) -> np.ndarray:
     ndarray of bool (frames,)
     """
     values = np.asarray(values)
-    joint_at_zero = (values.reshape(len(values), -1, 3) == 0).all(axis=2)
+    joint_at_zero = (values.reshape(len(values), values.shape[1] // 3, 3) == 0).all(axis=2)
     size = np.abs(values)
     with np.errstate(invalid="ignore"):
         unbelievable = ~(size <= limit) | ((size > 0) & (size < 1e-30))
@@ -59,8 +59,8 @@ def advancing_frames(time_s) -> np.ndarray:
     array([ True,  True, False, False,  True])
     """
     time_s = np.asarray(time_s, dtype=np.float64)
-    latest_before = np.concatenate([[-np.inf], np.maximum.accumulate(time_s)[:-1]])
-    return time_s > latest_before
+    latest = np.fmax.accumulate(np.concatenate([[-np.inf], time_s]))  # fmax passes over NaN, which is never later
+    return time_s > latest[:-1]
 
 
 def count_gaps(time_s) -> int:

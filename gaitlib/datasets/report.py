@@ -29,16 +29,16 @@ class LoadReport:
 
     @classmethod
     def from_rows(cls, rows: list[dict], ignored: list[str], seconds: float) -> "LoadReport":
-        files = pd.DataFrame(rows, columns=["file", "status", "reason", *COUNTS])
-        files = files.fillna({"reason": "", **dict.fromkeys(COUNTS, 0)})
-        return cls(files.astype(dict.fromkeys(COUNTS, int)), ignored, seconds)
+        blank = {"file": "", "status": "", "reason": "", **dict.fromkeys(COUNTS, 0)}
+        return cls(pd.DataFrame([blank | row for row in rows]), ignored, seconds)
 
     def summary(self) -> pd.DataFrame:
         """Totals a person can read: how many files and frames each repair touched."""
         files = self.files
+        used = files[files["status"] != "skipped"]
         rows = {
             "files read": (len(files), files["frames_read"].sum()),
-            "files used": ((files["status"] != "skipped").sum(), files["frames_kept"].sum()),
+            "files used": (len(used), used["frames_kept"].sum()),
             "files skipped": ((files["status"] == "skipped").sum(), 0),
             "garbage frames dropped": ((files["garbage"] > 0).sum(), files["garbage"].sum()),
             "non-advancing frames dropped": ((files["non_advancing"] > 0).sum(), files["non_advancing"].sum()),

@@ -49,8 +49,14 @@ class Protocol(BaseEstimator):
             If the data cannot support the protocol, with the reason.
         """
         _check_table(trials)
+        try:
+            test_sets = self._test_sets(trials)
+        except GaitDataError:
+            raise
+        except ValueError as error:  # scikit-learn's, about shares and numbers of folds
+            raise GaitDataError(f"{self.name}: {error}") from None
         folds = []
-        for i, (name, test) in enumerate(self._test_sets(trials)):
+        for i, (name, test) in enumerate(test_sets):
             rest = np.setdiff1d(np.arange(len(trials)), test)
             missing = sorted(set(trials.labels) - set(trials.labels[rest]))
             if missing:
@@ -193,21 +199,21 @@ class RandomTrialSplit(Protocol):
     def _test_sets(self, trials):
         _walks_of_each_class(trials, 2, self.name)
         walks = trials.table.groupby("walk", sort=True)["label"].first()
-        try:
-            _, tested = train_test_split(
-                walks.index.to_numpy(dtype=str), test_size=self.test, stratify=walks, random_state=self.seed
-            )
-        except ValueError as error:
-            raise GaitDataError(f"{self.name}: {error}") from None
+        _, tested = train_test_split(
+            walks.index.to_numpy(dtype=str), test_size=self.test, stratify=walks, random_state=self.seed
+        )
         return [("split", np.flatnonzero(np.isin(trials.walks.astype(str), tested)))]
 
 
 def _check_table(trials) -> None:
+    if len(trials) == 0:
+        raise GaitDataError("no trials to split")
     if trials.table["label"].isna().any():
         first = trials.ids[trials.table["label"].isna()][0]
         raise GaitDataError(f"{first} has no label; leave such trials out before evaluation")
-    if trials.table.groupby("walk")["subject"].nunique().max() > 1:
-        raise GaitDataError("a walk has trials of two subjects; a walk is one event of one person")
+    people = trials.table.groupby("walk")["subject"].nunique()
+    if people.max() > 1:
+        raise GaitDataError(f"walk '{people.idxmax()}' has trials of two subjects; a walk is one event of one person")
     if len(set(trials.labels)) < 2:
         raise GaitDataError(f"only the class '{trials.labels[0]}' is there; at least two are needed")
 

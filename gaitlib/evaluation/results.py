@@ -20,6 +20,11 @@ class Run:
     claim: str
     folds: list[FoldResult]
 
+    @property
+    def on_new_people(self) -> bool:
+        """Whether the test subjects are strangers to the model."""
+        return self.claim == NEW_PERSON
+
 
 class Runs:
     """The results of a benchmark.
@@ -151,7 +156,7 @@ class Runs:
         """
         trial_id = trial if isinstance(trial, str) else trial.ids[0]
         for run in self.runs:
-            if run.claim == NEW_PERSON and model in (None, run.model):
+            if run.on_new_people and model in (None, run.model):
                 for fold in run.folds:
                     tested = fold.predictions.loc[fold.predictions["part"] == "test", "trial"]
                     if (tested == trial_id).any():

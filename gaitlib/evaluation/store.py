@@ -13,6 +13,9 @@ from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
 
 
+TEXT_COLUMNS = ("part", "trial", "subject", "walk", "label", "predicted")
+
+
 @dataclass(frozen=True, eq=False)
 class FoldResult:
     """What is kept of one fold.
@@ -70,14 +73,13 @@ class RunStore:
         if not folder.exists():
             return None
         try:
-            predictions = pd.read_csv(
-                folder / "predictions.csv",
-                float_precision="round_trip",
-                keep_default_na=False,
-                dtype=dict.fromkeys(("part", "trial", "subject", "walk", "label", "predicted"), str),
-            )
+            predictions = pd.read_csv(folder / "predictions.csv", dtype=str, keep_default_na=False)
+            classes = [c for c in predictions if c not in TEXT_COLUMNS]
+            predictions[classes] = predictions[classes].astype(float)  # exact, unlike read_csv's own parser
             kept = json.loads((folder / "fold.json").read_text())
-        except (OSError, ValueError):
+            if len(predictions) != kept["rows"] or not set(TEXT_COLUMNS) <= set(predictions):
+                raise ValueError("not the table that was written")
+        except (OSError, ValueError, KeyError, TypeError):
             shutil.rmtree(folder, ignore_errors=True)
             return None
         return FoldResult(fold_name, predictions, pd.DataFrame(kept["history"]), kept["resources"], folder)
@@ -88,7 +90,8 @@ class RunStore:
         try:
             predictions.to_csv(partial / "predictions.csv", index=False)
             history = classifier.history_.to_dict(orient="list")
-            (partial / "fold.json").write_text(json.dumps({"history": history, "resources": resources}, indent=1))
+            kept = {"rows": len(predictions), "history": history, "resources": resources}
+            (partial / "fold.json").write_text(json.dumps(kept, indent=1))
             classifier.save(partial / "classifier")
             os.chmod(partial, 0o755)
             try:

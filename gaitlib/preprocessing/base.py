@@ -16,7 +16,7 @@ class Step(TransformerMixin, BaseEstimator):
 
     def fit(self, trials: TrialSet, y=None) -> "Step":
         """Learn from the given trials only; steps without state learn nothing."""
-        _require_trials(self, trials)
+        require_trials(self, trials)
         self.fitted_on_ = ()
         if type(self)._learn is not Step._learn:
             self.fitted_on_ = tuple(dict.fromkeys(trials.ids))
@@ -25,7 +25,7 @@ class Step(TransformerMixin, BaseEstimator):
 
     def transform(self, trials: TrialSet) -> TrialSet:
         """The same trials, changed; the input is left as it was."""
-        _require_trials(self, trials)
+        require_trials(self, trials)
         fitted_on = getattr(self, "fitted_on_", ())
         if type(self)._learn is not Step._learn and not fitted_on:
             raise GaitDataError(f"{type(self).__name__} is not fitted: call fit(training_trials) first")
@@ -38,7 +38,8 @@ class Step(TransformerMixin, BaseEstimator):
         raise NotImplementedError
 
 
-def _require_trials(step, trials) -> None:
+def require_trials(step, trials) -> None:
+    """Refuse anything but a TrialSet, in the name of the step."""
     if not isinstance(trials, TrialSet):
         raise GaitDataError(
             f"{type(step).__name__} works on a TrialSet, not {type(trials).__name__}; "

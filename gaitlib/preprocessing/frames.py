@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import clone
 
+from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing.base import Step, require_finite
 from gaitlib.trials import object_array
 
@@ -24,6 +25,8 @@ class Frames(Step):
     Attributes
     ----------
     transformer_ : the fitted transformer
+    channels_in_ : tuple of str
+        Channel names before it; trials with others are refused.
     channels_ : tuple of str
         Channel names after it.
 
@@ -33,8 +36,8 @@ class Frames(Step):
     >>> from gaitlib.trials import TrialSet
     >>> trials = TrialSet.from_arrays({"emg": [np.full((3, 1), 1.0), np.full((1, 1), 5.0)]}, subject=["a", "b"])
     >>> scaled = Frames(StandardScaler(), modality="emg").fit_transform(trials)
-    >>> scaled.modality("emg").values[1].round(3).tolist()   # mean 2 over the four frames, SD sqrt(3)
-    [[1.732]]
+    >>> round(float(scaled.modality("emg").values[1][0, 0]), 3)   # mean 2 over the four frames, SD sqrt(3)
+    1.732
     """
 
     def __init__(self, transformer, modality="skeleton"):
@@ -44,6 +47,9 @@ class Frames(Step):
     def _learn(self, trials):
         require_finite(trials, self.modality)
         m = trials.modality(self.modality)
+        if not m.present().any():
+            raise GaitDataError(f"no training trial has '{self.modality}', so Frames has nothing to learn from")
+        self.channels_in_ = m.channels
         pooled = np.concatenate([np.atleast_2d(v) for v in m.values[m.present()]])
         self.transformer_ = clone(self.transformer).fit(pooled)
         self.channels_ = tuple(str(n) for n in self.transformer_.get_feature_names_out(list(m.channels)))
@@ -51,11 +57,16 @@ class Frames(Step):
     def _transform(self, trials):
         require_finite(trials, self.modality)
         m = trials.modality(self.modality)
+        if m.channels != self.channels_in_:
+            raise GaitDataError(
+                f"modality '{self.modality}' has other channels than the training trials: "
+                f"{', '.join(m.channels)}, not {', '.join(self.channels_in_)}"
+            )
         present = m.present()
         rows = [np.atleast_2d(v) for v in m.values[present]]
         values = np.full(len(trials), None, dtype=object)
         if rows:
-            changed = self.transformer_.transform(np.concatenate(rows)).astype(np.float32)
+            changed = np.asarray(self.transformer_.transform(np.concatenate(rows)), np.float32)
             parts = np.split(changed, np.cumsum([len(r) for r in rows])[:-1])
             values[present] = object_array([p[0] if m.kind == "static" else p for p in parts])
         return trials.with_modality(self.modality, replace(m, values=values, channels=self.channels_))

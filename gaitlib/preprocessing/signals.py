@@ -7,6 +7,7 @@ import numpy as np
 from gaitlib.datasets import repair
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing.base import Step, sequence
+from gaitlib.preprocessing.skeleton import joint_triples
 
 
 class RepairFrames(Step):
@@ -29,12 +30,13 @@ class RepairFrames(Step):
 
     def _transform(self, trials):
         m = sequence(trials, self.modality)
+        columns = joint_triples(m.channels, "RepairFrames").ravel()
         chosen = []
         for trial, values, time_s in zip(trials.ids, m.values, m.time_s, strict=True):
             if values is None:
                 chosen.append(None)
                 continue
-            frames = np.flatnonzero(~repair.garbage_frames(values, self.limit))
+            frames = np.flatnonzero(~repair.garbage_frames(values[:, columns], self.limit))
             if time_s is not None:
                 frames = frames[repair.advancing_frames(time_s[frames])]
             if len(frames) == 0:
@@ -78,11 +80,13 @@ class FillMissing(Step):
         frames = np.arange(len(values))
         for c, channel in enumerate(channels):
             known = np.isfinite(values[:, c])
-            run = _longest_run(~known)
-            if run > self.longest or not known.any():
+            run, place = _longest_run(~known), f"{trial}, modality '{self.modality}', channel '{channel}'"
+            if not known.any():
+                raise GaitDataError(f"{place}: no finite value to interpolate from; remove this trial or channel")
+            if run > self.longest:
                 raise GaitDataError(
-                    f"{trial}, modality '{self.modality}', channel '{channel}': {run} missing frames in a row, "
-                    f"at most {self.longest} are filled; raise FillMissing(longest=...) or remove this trial"
+                    f"{place}: {run} missing frames in a row, at most {self.longest} are filled; "
+                    "raise FillMissing(longest=...) or remove this trial"
                 )
             values[:, c] = np.interp(frames, frames[known], values[known, c])
         return values

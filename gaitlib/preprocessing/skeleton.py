@@ -32,6 +32,8 @@ class SelectJoints(_SkeletonStep):
 
     def _transform(self, trials):
         m = sequence(trials, self.modality)
+        if not len(self.joints):
+            raise GaitDataError("SelectJoints needs at least one joint")
         columns = [c for joint in self.joints for c in joint_columns(m.channels, joint)]
         names = [m.channels[c] for c in columns]
         return trials.with_modality(self.modality, m.map(lambda v: v[:, columns], names))
@@ -46,8 +48,7 @@ class AlignHeading(_SkeletonStep):
 
     def _transform(self, trials):
         m = sequence(trials, self.modality)
-        if len(position_columns(m.channels)) != len(m.channels):
-            raise GaitDataError("AlignHeading turns positions only: put it before the steps that add channels")
+        xs, ys, _ = joint_triples(m.channels, "AlignHeading").T
         pelvis = joint_columns(m.channels, first_joint(m.channels, PELVIS_NAMES))
         values = m.values.copy()
         for i, trial in enumerate(trials.ids):
@@ -59,9 +60,9 @@ class AlignHeading(_SkeletonStep):
             if not np.hypot(dx, dy) > 1e-3:
                 raise GaitDataError(f"{trial}: the pelvis does not move, so there is no heading; align before centring")
             cos, sin = np.array([dy, dx]) / np.hypot(dx, dy)
-            xyz = values[i].reshape(len(values[i]), -1, 3)
-            x, y = xyz[..., 0] * cos - xyz[..., 1] * sin, xyz[..., 0] * sin + xyz[..., 1] * cos
-            values[i] = np.stack([x, y, xyz[..., 2]], axis=-1).reshape(values[i].shape)
+            x, y = values[i][:, xs], values[i][:, ys]
+            values[i] = values[i].copy()
+            values[i][:, xs], values[i][:, ys] = x * cos - y * sin, x * sin + y * cos
         return trials.with_modality(self.modality, replace(m, values=values))
 
 
@@ -168,6 +169,20 @@ def position_columns(channels) -> list[int]:
     return [i for i, name in enumerate(channels) if name[-2:] in ("_x", "_y", "_z")]
 
 
+def joint_triples(channels, step) -> np.ndarray:
+    """Columns of x, y and z of every joint, (joints, 3).
+
+    Raises
+    ------
+    GaitDataError
+        In the name of the step, where there are channels other than joint positions.
+    """
+    columns = np.array([joint_columns(channels, name[:-2]) for name in channels if name.endswith("_x")])
+    if columns.size != len(channels):
+        raise GaitDataError(f"{step} reads joint positions only: put it before the steps that add channels")
+    return columns
+
+
 def included_angle_deg(a, b, c) -> np.ndarray:
     """Angle at b between the directions to a and c; NaN where a direction has no length.
 
@@ -195,7 +210,9 @@ def body_length_m(modality) -> np.ndarray:
     """
     channels = modality.channels
     trunk = (first_joint(channels, PELVIS_NAMES), first_joint(channels, CHEST_NAMES))
-    legs = [(f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in (("hip", "knee"), ("knee", "ankle"))]
+    legs = [
+        (f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in (("hip", "knee"), ("knee", "ankle"))
+    ]
     pairs = [[joint_columns(channels, j) for j in pair] for pair in (trunk, *legs)]
     weight = np.array([1, 0.5, 0.5, 0.5, 0.5])
 

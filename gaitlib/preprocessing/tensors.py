@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
-from gaitlib.preprocessing.base import Step, require_finite, sequence
+from gaitlib.preprocessing.base import Step, require_finite, require_trials, sequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Crop(Step):
         "last": the end of the walk; "centre": its middle; "sliding": windows over all of it, each a sample that
         points to its trial. The last window ends with the last frame, so no frame is lost.
     hop : int
-        Frames from one sliding window to the next.
+        Frames from one sliding window to the next, at most ``frames``.
     modality : str
         The sequence that is cut; others are left as they are.
     """
@@ -61,6 +61,8 @@ class Crop(Step):
         elif self.position == "centre":
             starts = [[max(0, n - self.frames) // 2] for n in lengths]
         elif self.position == "sliding":
+            if self.hop > self.frames:
+                raise GaitDataError(f"Crop: a hop of {self.hop} would lose frames between windows of {self.frames}")
             ends = [max(0, n - self.frames) for n in lengths]
             starts = [[*range(0, end, self.hop), end] for end in ends]
         else:
@@ -103,6 +105,7 @@ class Tensors(Step):
         return self
 
     def transform(self, trials) -> Samples:
+        require_trials(self, trials)
         if not hasattr(self, "frames_"):
             raise GaitDataError("Tensors is not fitted: call fit(training_trials) first")
         inputs = {name: self._stack(trials, name, frames) for name, frames in self.frames_.items()}
@@ -120,7 +123,8 @@ class Tensors(Step):
         for i, (trial, values) in enumerate(zip(trials.ids, m.values, strict=True)):
             if len(values) > frames:
                 raise GaitDataError(
-                    f"{trial}, '{name}': {len(values)} frames, the model was made for {frames}; put Crop() before Tensors()"
+                    f"{trial}, '{name}': {len(values)} frames, the model was made for {frames}; "
+                    "put Crop() before Tensors()"
                 )
             if not values[-1].any():
                 raise GaitDataError(
@@ -143,6 +147,7 @@ class SummaryStatistics(Step):
     """
 
     def transform(self, trials) -> Samples:
+        require_trials(self, trials)
         columns, names = [], []
         for name, m in trials.modalities.items():
             require_finite(trials, name)

@@ -1,0 +1,33 @@
+# `make run` executes the study, `make test` the whole suite. Both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+NOTEBOOK := gait_recognition
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export PYTHONHASHSEED ?= 0
+
+.PHONY: run test lint clean
+
+run: $(VENV)/installed
+	$(PY) -m nbconvert --to notebook --execute --ExecutePreprocessor.timeout=-1 --output-dir results $(NOTEBOOK).ipynb
+	$(PY) -m nbconvert --to html --output-dir results results/$(NOTEBOOK).ipynb
+
+test: $(VENV)/tested lint
+	$(PY) -m pytest
+	GAIT_PROFILE=quick GAIT_DATA= $(PY) -m pytest --nbmake --nbmake-timeout=600 -p no:doctest $(NOTEBOOK).ipynb
+
+lint: $(VENV)/tested
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	touch $@
+
+$(VENV)/tested: $(VENV)/installed
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,6 @@
+"""Every figure: functions that take trials or stored results and return a matplotlib Figure."""
+
+from gaitlib.plots.results import confusion_matrices, learning_curves, per_class, per_subject
+from gaitlib.plots.skeletons import before_and_after, stick_figures
+
+__all__ = ["before_and_after", "confusion_matrices", "learning_curves", "per_class", "per_subject", "stick_figures"]

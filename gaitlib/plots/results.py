@@ -1,0 +1,147 @@
+"""Figures of stored runs."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+
+from gaitlib.errors import GaitDataError
+from gaitlib.plots.style import CONTRAST, HONEST, PALETTE, label, style
+
+
+def learning_curves(runs, model: str, protocol: str | None = None):
+    """Loss and accuracy over epochs, one line a fold, learnt and watched trials.
+
+    Parameters
+    ----------
+    runs : Runs
+    model : str
+    protocol : str, optional
+        Default the first of that model.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    history = runs.histories()
+    if history.empty or model not in set(history["model"]):
+        raise GaitDataError(f"'{model}' has no epochs to draw; networks with some: {sorted(set(history.get('model', [])))}")
+    history = history[history["model"] == model]
+    protocol = protocol or history["protocol"].iloc[0]
+    history = history[history["protocol"] == protocol]
+    with style():
+        figure, axes = plt.subplots(1, 2, figsize=(11, 3.2), sharex=True)
+        for axis, quantity, unit in zip(axes, ("loss", "accuracy"), ("cross-entropy (nats)", "share correct"), strict=True):
+            for _, fold in history.groupby("fold", sort=False):
+                axis.plot(fold["epoch"], fold[quantity], color=PALETTE[0], linewidth=1, alpha=0.8)
+                if f"val_{quantity}" in fold:
+                    axis.plot(fold["epoch"], fold[f"val_{quantity}"], color=PALETTE[1], linewidth=1, alpha=0.8)
+            axis.set(xlabel="epoch", ylabel=f"{quantity} ({unit})")
+        axes[0].set_ylim(bottom=0)
+        axes[1].set_ylim(0, 1.02)
+        handles = [plt.Line2D([], [], color=PALETTE[k]) for k in (0, 1)]
+        watched = "val_loss" in history and history["val_loss"].notna().any()
+        names = ["learnt from", "watched (validation)"] if watched else ["learnt from"]
+        axes[1].legend(handles[: len(names)], names, title="trials", loc="lower right")
+        n_folds = history["fold"].nunique()
+        title = f"{model}, {protocol}, {n_folds} fold{'s' * (n_folds > 1)}, one line each"
+        figure.suptitle(f"{runs.data}\n{title}", x=0.01, ha="left")
+    return figure
+
+
+def confusion_matrices(runs, model: str):
+    """Confusion matrices of a model, one panel a protocol: share of each true class, number of trials below.
+
+    Parameters
+    ----------
+    runs : Runs
+    model : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    own = [run for run in runs.runs if run.model == model]
+    with style():
+        figure, axes = plt.subplots(1, len(own), figsize=(0.5 + 5.6 * len(own), 5.0), squeeze=False)
+        for axis, run in zip(axes.flat, own, strict=True):
+            counts = runs.confusion(model, run.protocol)
+            share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+            text = np.array([f"{s:.2f}\n{c}" for s, c in zip(share.to_numpy().flat, counts.to_numpy().flat, strict=True)])
+            names = [label(c) for c in counts.index]
+            sns.heatmap(
+                share, ax=axis, vmin=0, vmax=1, cmap="Blues", square=True, cbar=False, linewidths=0.5,
+                annot=text.reshape(share.shape), fmt="", annot_kws={"size": 8}, xticklabels=names, yticklabels=names,
+            )  # fmt: skip
+            axis.set(xlabel="predicted gait", ylabel="true gait")
+            axis.tick_params(axis="x", rotation=40)
+            plt.setp(axis.get_xticklabels(), ha="right")
+            axis.set_title(f"{run.protocol}\nclaim: {run.claim}", loc="left")
+        figure.suptitle(f"{runs.data}\n{model}: share of each true gait, number of trials below", x=0.01, ha="left")
+    return figure
+
+
+def per_subject(runs):
+    """Accuracy of every subject under every protocol, one panel a model.
+
+    Parameters
+    ----------
+    runs : Runs
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    accuracy = runs.per_subject()
+    models = list(dict.fromkeys(run.model for run in runs.runs))
+    on_new_people = {run.protocol: run.on_new_people for run in runs.runs}
+    chance = 1 / len(runs.classes)
+    with style():
+        figure, axes = plt.subplots(
+            1, len(models), figsize=(1.5 + 3.1 * len(models), 4.2), sharey=True, squeeze=False
+        )
+        for axis, model in zip(axes.flat, models, strict=True):
+            for protocol in accuracy[model].columns:
+                values = accuracy[model][protocol].dropna()
+                honest = on_new_people[protocol]
+                axis.plot(
+                    values, values.index, "o" if honest else "D", color=HONEST if honest else CONTRAST,
+                    markerfacecolor=HONEST if honest else "none", markersize=7, label=protocol,
+                )  # fmt: skip
+                axis.axvline(values.mean(), color=HONEST if honest else CONTRAST, linewidth=1, linestyle="-" if honest else "--")
+            axis.axvline(chance, color="0.6", linewidth=1, linestyle=":")
+            axis.set(xlim=(-0.03, 1.03), xlabel="accuracy", title=label(model))
+        axes[0, 0].invert_yaxis()
+        axes[0, 0].set_ylabel("subject")
+        handles, names = axes.flat[-1].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names))
+        figure.suptitle(f"{runs.data}\naccuracy by subject; lines: mean over subjects, dotted: chance", x=0.01, ha="left")
+    return figure
+
+
+def per_class(runs, protocol: str | None = None):
+    """F1 of every class for every model under one protocol.
+
+    Parameters
+    ----------
+    runs : Runs
+    protocol : str, optional
+        Default the first subject-disjoint one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    protocol = protocol or next((run.protocol for run in runs.runs if run.on_new_people), runs.runs[0].protocol)
+    models = [run.model for run in runs.runs if run.protocol == protocol]
+    with style():
+        figure, axis = plt.subplots(figsize=(11, 3.2))
+        width = 0.8 / len(models)
+        for k, model in enumerate(models):
+            scores = runs.per_class(model, protocol)["F1"]
+            axis.bar(np.arange(len(scores)) + (k - (len(models) - 1) / 2) * width, scores, width, color=PALETTE[k], label=label(model))
+        axis.set_xticks(np.arange(len(runs.classes)), [label(c) for c in runs.classes])
+        axis.set(ylim=(0, 1), ylabel="F1")
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="model")
+        n = runs.predictions().query("protocol == @protocol")["subject"].nunique()
+        figure.suptitle(f"{runs.data}\nF1 by gait, {protocol}, {n} test subjects", x=0.01, ha="left")
+    return figure

@@ -1,0 +1,98 @@
+"""Skeletons as stick figures, and what preparation does to a channel."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from gaitlib.conventions import BONES, joint_columns
+from gaitlib.plots.style import LEFT, PALETTE, RIGHT, TRUNK, label, style
+
+
+def stick_figures(trials, n_figures: int = 7, seconds: float = 2.0, modality: str = "skeleton"):
+    """One walk a class, seen from the side, as a row of stick figures.
+
+    Parameters
+    ----------
+    trials : TrialSet
+        Raw positions in metres; the first trial of each class is drawn.
+    n_figures : int
+        Figures a row.
+    seconds : float
+        Length of walking shown, from the middle of the trial.
+    modality : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    classes = trials.classes
+    m = trials.modality(modality)
+    present = {name[:-2] for name in m.channels if name.endswith("_x")}
+    bones = [bone for bone in BONES if present.issuperset(bone)]
+    with style():
+        figure, axes = plt.subplots(
+            -(-len(classes) // 2), 2, figsize=(11, 2.3 * -(-len(classes) // 2)), sharey=True, squeeze=False
+        )
+        for axis, name in zip(axes.flat, classes, strict=False):
+            i = int(np.flatnonzero(trials.labels == name)[0])
+            values, time_s = m.values[i], m.time_s[i]
+            middle = time_s[len(time_s) // 2]
+            shown = np.linspace(
+                np.searchsorted(time_s, middle - seconds / 2),
+                np.searchsorted(time_s, middle + seconds / 2) - 1,
+                n_figures,
+            ).astype(int).clip(0, len(time_s) - 1)
+            for k, frame in enumerate(shown):
+                for a, b in bones:
+                    columns = [joint_columns(m.channels, a), joint_columns(m.channels, b)]
+                    _, y, z = np.stack([values[frame, c] for c in columns], axis=-1)
+                    colour = LEFT if "left" in a + b else RIGHT if "right" in a + b else TRUNK
+                    axis.plot(y + 0.25 * k, z, color=colour, linewidth=1.6, solid_capstyle="round")
+            axis.set_title(f"{label(name)} ({trials.subjects[i]})", loc="left")
+            axis.set_aspect("equal")
+            axis.set_xlabel(f"walking direction, {1000 * seconds / (n_figures - 1):.0f} ms and 0.25 m added a figure (m)")
+        for axis in axes[:, 0]:
+            axis.set_ylabel("height (m)")
+        for axis in axes.flat[len(classes) :]:
+            axis.set_axis_off()
+        handles = [plt.Line2D([], [], color=c, linewidth=2) for c in (LEFT, RIGHT, TRUNK)]
+        figure.legend(handles, ["left", "right", "trunk"], loc="outside lower center", ncols=3)
+        figure.suptitle(f"{trials.name}: one walk a class, from the side", x=0.01, ha="left")
+    return figure
+
+
+def before_and_after(before, after, channel: str, label_shown: str, n_subjects: int = 4, modality: str = "skeleton"):
+    """One channel of one class, raw and prepared, one walk for each of a few subjects.
+
+    Parameters
+    ----------
+    before, after : TrialSet
+        The same trials before and after preparation.
+    channel : str
+        Such as "left_knee_y".
+    label_shown : str
+        The class.
+    n_subjects : int
+    modality : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    chosen = [
+        int(np.flatnonzero((before.subjects == s) & (before.labels == label_shown))[0])
+        for s in sorted(set(before.subjects[before.labels == label_shown]))[:n_subjects]
+    ]
+    with style():
+        figure, axes = plt.subplots(1, 2, figsize=(11, 3.2))
+        for axis, trials, title in zip(axes, (before, after), ("as recorded", "prepared"), strict=True):
+            m = trials.modality(modality)
+            column = m.channels.index(channel)
+            for k, i in enumerate(chosen):
+                time_s = m.time_s[i] - m.time_s[i][0]
+                axis.plot(time_s, m.values[i][:, column], color=PALETTE[k], label=trials.subjects[i], linewidth=1.3)
+            axis.set_title(title, loc="left")
+            axis.set_xlabel("time (s)")
+            axis.set_ylabel(f"{label(channel)} ({m.unit})")
+        axes[1].legend(title="subject", loc="center left", bbox_to_anchor=(1, 0.5))
+        figure.suptitle(f"{before.name}: {label(channel)}, {label(label_shown)} walks", x=0.01, ha="left")
+    return figure

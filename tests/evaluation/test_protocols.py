@@ -1,0 +1,327 @@
+"""Every protocol against brute force, on complete and on random tables."""
+
+from itertools import combinations
+from math import ceil
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+import gaitlib
+from gaitlib import LeaveOneSubjectOut, RandomTrialSplit, SubjectHoldout, SubjectKFold, TrialKFold
+from gaitlib.evaluation.protocols import KNOWN_PERSON, NEW_PERSON
+
+quick = settings(deadline=None, max_examples=40)
+NEW = [LeaveOneSubjectOut, SubjectKFold, SubjectHoldout]
+KNOWN = [TrialKFold, RandomTrialSplit]
+EVERY = [*NEW, *KNOWN]
+EXHAUSTIVE = [LeaveOneSubjectOut, SubjectKFold, TrialKFold]
+SEEDED = [SubjectKFold, SubjectHoldout, TrialKFold, RandomTrialSplit]
+
+
+def table(rows):
+    """Trials of (subject, walk, label) rows."""
+    subject, walk, label = zip(*rows, strict=True)
+    values = [np.zeros(1)] * len(rows)
+    return gaitlib.TrialSet.from_arrays({"x": values}, subject=subject, walk=walk, label=label)
+
+
+def rows_of(counts, views=(1,)):
+    """``counts[s][c]`` walks of subject s in class c, with the numbers of views taken in turn."""
+    rows = []
+    for s, of_subject in enumerate(counts):
+        for c, n in enumerate(of_subject):
+            for w in range(n):
+                rows += [(f"s{s:02d}", f"{c}-{w}", "ABC"[c])] * views[len(rows) % len(views)]
+    return rows
+
+
+def complete(n_subjects=8, n_classes=3, n_walks=3, views=(1, 2, 1, 3)):
+    return table(rows_of([[n_walks] * n_classes] * n_subjects, views))
+
+
+VIEWS = st.lists(st.integers(1, 4), min_size=1, max_size=5)
+COMPLETE = st.builds(complete, st.integers(5, 9), st.integers(2, 3), st.integers(2, 4), VIEWS)
+SPARSE = (
+    st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=7)
+    .filter(lambda counts: np.sum(counts) > 0)
+    .flatmap(lambda counts: VIEWS.map(lambda views: table(rows_of(counts, views))))
+)
+
+
+def check_fold(protocol, fold, trials):
+    """What holds for every fold of every protocol."""
+    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+    assert sorted(np.concatenate(list(parts.values()))) == list(range(len(trials)))
+    assert all(len(p) for p in parts.values())
+    column = {"subject": trials.subjects, "walk": trials.walks}
+    for unit in {"walk", protocol.unit}:
+        seen = [set(column[unit][p]) for p in parts.values()]
+        assert len(set().union(*seen)) == sum(map(len, seen)), f"a {unit} is on two sides"
+    assert set(trials.labels[fold.train]) == set(trials.labels)
+    units = column[protocol.unit]
+    n = len(set(units[fold.train]) | set(units[fold.validation]))
+    fewest = 2 if protocol.unit == "subject" and n >= 6 else 1
+    assert len(set(units[fold.validation])) == max(fewest, round(n / 5))
+
+
+def same(folds, others):
+    return all(
+        a.name == b.name and all(np.array_equal(getattr(a, p), getattr(b, p)) for p in ("train", "validation", "test"))
+        for a, b in zip(folds, others, strict=True)
+    )
+
+
+# -- every protocol --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", EVERY)
+@quick
+@given(trials=COMPLETE, seed=st.integers(0, 99))
+def test_complete_tables_are_split_cleanly(protocol, trials, seed):
+    made = protocol(seed=seed) if protocol is not TrialKFold else protocol(n_splits=3, seed=seed)
+    folds = made.folds(trials)
+    for fold in folds:
+        check_fold(made, fold, trials)
+    if protocol in EXHAUSTIVE:
+        assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(len(trials)))
+    else:
+        assert len(folds) == 1
+    assert len({fold.name for fold in folds}) == len(folds)
+
+
+@pytest.mark.parametrize("protocol", EVERY)
+@quick
+@given(trials=SPARSE, seed=st.integers(0, 99))
+def test_sparse_tables_are_split_cleanly_or_refused(protocol, trials, seed):
+    made = protocol(seed=seed).set_params(**{"n_splits": 2} if protocol in (SubjectKFold, TrialKFold) else {})
+    try:
+        folds = made.folds(trials)
+    except gaitlib.GaitDataError:
+        return
+    for fold in folds:
+        check_fold(made, fold, trials)
+
+
+def can_leave_one_out(trials):
+    """By brute force: whether each subject leaves every class behind, also when others are watched."""
+    subjects, labels = trials.subjects, trials.labels
+    for tested in set(subjects):
+        others = sorted(set(subjects) - {tested})
+        n = max(2 if len(others) >= 6 else 1, round(len(others) / 5))
+        left = (labels[~np.isin(subjects, [tested, *watched])] for watched in combinations(others, n))
+        if not any(set(rest) == set(labels) for rest in left):
+            return False
+    return len(set(labels)) > 1
+
+
+@quick
+@given(trials=SPARSE, seed=st.integers(0, 99))
+def test_leaving_one_subject_out_is_refused_only_where_it_is_impossible(trials, seed):
+    if can_leave_one_out(trials):
+        assert len(LeaveOneSubjectOut(seed=seed).folds(trials)) == len(set(trials.subjects))
+    else:
+        with pytest.raises(gaitlib.GaitDataError):
+            LeaveOneSubjectOut(seed=seed).folds(trials)
+
+
+@pytest.mark.parametrize("protocol", EVERY)
+def test_folds_are_pure(protocol):
+    trials = complete()
+    made, before = protocol(seed=1), trials.digest()
+    first = made.folds(trials)
+    protocol(seed=2).folds(trials)
+    made.folds(complete(5))
+    assert same(first, made.folds(trials))
+    assert same(first, clone(made).folds(trials))
+    assert trials.digest() == before
+
+
+@pytest.mark.parametrize("protocol", SEEDED)
+def test_another_seed_tests_other_trials(protocol):
+    trials = complete()
+    tested = {tuple(protocol(seed=seed).folds(trials)[0].test) for seed in range(10)}
+    assert len(tested) > 1
+
+
+def test_another_seed_watches_other_subjects_of_the_same_folds():
+    a, b = (LeaveOneSubjectOut(seed=seed).folds(complete()) for seed in (0, 1))
+    assert all(np.array_equal(x.test, y.test) for x, y in zip(a, b, strict=True))
+    assert any(not np.array_equal(x.validation, y.validation) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("protocol", EVERY)
+def test_without_validation_all_the_rest_is_learnt_from(protocol):
+    trials = complete()
+    with_it, without = protocol().folds(trials), protocol(validation=False).folds(trials)
+    for a, b in zip(with_it, without, strict=True):
+        np.testing.assert_array_equal(a.test, b.test)
+        assert len(b.validation) == 0
+        assert sorted([*a.train, *a.validation]) == b.train.tolist()
+
+
+@pytest.mark.parametrize("protocol", NEW)
+def test_subject_protocols_claim_a_new_person(protocol):
+    assert (protocol.claim, protocol.unit) == (NEW_PERSON, "subject")
+
+
+@pytest.mark.parametrize("protocol", KNOWN)
+def test_trial_protocols_claim_a_known_person_only_and_show_it(protocol):
+    assert (protocol.claim, protocol.unit) == (KNOWN_PERSON, "walk")
+    trials = complete()
+    fold = protocol().folds(trials)[0]
+    assert set(trials.subjects[fold.test]) & set(trials.subjects[fold.train])
+
+
+# -- brute force -----------------------------------------------------------------------------------------
+
+
+@quick
+@given(trials=COMPLETE)
+def test_each_subject_is_left_out_once_under_its_name(trials):
+    tested = {fold.name: fold.test.tolist() for fold in LeaveOneSubjectOut().folds(trials)}
+    assert tested == {s: [i for i in range(len(trials)) if trials.subjects[i] == s] for s in set(trials.subjects)}
+
+
+@pytest.mark.parametrize(("n_subjects", "n_splits", "sizes"), [(8, 4, [2] * 4), (7, 3, [2, 2, 3]), (5, 5, [1] * 5)])
+def test_subject_folds_are_of_like_size(n_subjects, n_splits, sizes):
+    trials = complete(n_subjects)
+    folds = SubjectKFold(n_splits, seed=3).folds(trials)
+    assert sorted(len(set(trials.subjects[fold.test])) for fold in folds) == sizes
+
+
+@pytest.mark.parametrize(("share", "n_tested"), [(0.25, 2), (0.3, 3), (0.5, 4)])
+def test_the_holdout_is_the_asked_share_of_the_subjects(share, n_tested):
+    trials = complete(8)
+    (fold,) = SubjectHoldout(share).folds(trials)
+    assert len(set(trials.subjects[fold.test])) == n_tested
+
+
+@quick
+@given(n_walks=st.integers(1, 4), share=st.sampled_from([0.2, 0.25, 0.4]), seed=st.integers(0, 99))
+def test_the_random_split_tests_the_asked_share_of_each_class(n_walks, share, seed):
+    trials = complete(6, 3, n_walks)
+    (fold,) = RandomTrialSplit(share, seed=seed).folds(trials)
+    tested = trials[fold.test].table.groupby("label")["walk"].nunique()
+    assert tested.sum() == ceil(share * 18 * n_walks)
+    assert all(abs(n - share * 6 * n_walks) < 1 for n in tested)
+
+
+@quick
+@given(n_walks=st.integers(1, 4), n_splits=st.integers(2, 5), seed=st.integers(0, 99))
+def test_trial_folds_hold_like_shares_of_each_class(n_walks, n_splits, seed):
+    trials = complete(6, 3, n_walks, views=(2,))
+    for fold in TrialKFold(n_splits, seed=seed).folds(trials):
+        tested = trials[fold.test].table.groupby("label")["walk"].nunique()
+        assert set(tested.index) == set("ABC")
+        assert all(abs(n - 6 * n_walks / n_splits) < 1 for n in tested)
+
+
+def test_the_random_split_mixes_subjects_over_seeds():
+    trials = complete(4)
+    tested = [set(trials.walks[RandomTrialSplit(seed=seed).folds(trials)[0].test]) for seed in range(30)]
+    assert set().union(*tested) == set(trials.walks)
+
+
+# -- refusals --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", [LeaveOneSubjectOut(), SubjectKFold(2), SubjectHoldout()], ids=repr)
+def test_one_subject_is_no_new_person(protocol):
+    with pytest.raises(gaitlib.GaitDataError, match="needs at least 2 subjects, there is 1"):
+        protocol.folds(complete(1))
+
+
+@pytest.mark.parametrize("protocol", [LeaveOneSubjectOut(), SubjectKFold(4)], ids=repr)
+def test_a_class_that_one_subject_has_cannot_be_tested_on_a_new_person(protocol):
+    trials = table([*rows_of([[2, 2]] * 4), ("s03", "c", "C")])
+    with pytest.raises(gaitlib.GaitDataError, match="no C among the training trials"):
+        protocol.folds(trials)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_holdout_is_refused_where_it_takes_a_class_from_training(seed):
+    protocol, without = SubjectHoldout(0.5, seed=seed), table(rows_of([[2, 2]] * 4))
+    trials = table([*rows_of([[2, 2]] * 4), ("s03", "c", "C")])
+    if "s03" in without.subjects[protocol.folds(without)[0].test]:
+        with pytest.raises(gaitlib.GaitDataError, match="no C among the training trials"):
+            protocol.folds(trials)
+    else:
+        check_fold(protocol, protocol.folds(trials)[0], trials)
+
+
+def test_a_missing_class_is_said_with_protocol_and_fold():
+    trials = table([*rows_of([[2, 2]] * 4), ("s03", "c", "C")])
+    with pytest.raises(gaitlib.GaitDataError, match="leave-one-subject-out, fold s03: no C among"):
+        LeaveOneSubjectOut().folds(trials)
+
+
+@pytest.mark.parametrize("protocol", KNOWN)
+def test_a_class_with_one_walk_cannot_be_on_both_sides(protocol):
+    trials = table([*rows_of([[5, 5]] * 2), ("s00", "c", "C"), ("s00", "c", "C")])
+    with pytest.raises(gaitlib.GaitDataError, match="walks of each class; 'C' has 1"):
+        protocol().folds(trials)
+
+
+def test_more_folds_than_subjects_are_refused():
+    with pytest.raises(gaitlib.GaitDataError, match="subject K-fold needs at least 9 subjects, there are 8"):
+        SubjectKFold(9).folds(complete(8))
+
+
+def test_more_folds_than_walks_of_a_class_are_refused():
+    with pytest.raises(gaitlib.GaitDataError, match="needs at least 7 walks of each class; 'A' has 6"):
+        TrialKFold(7).folds(complete(2, n_walks=3))
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        SubjectKFold(1),
+        TrialKFold(1),
+        SubjectHoldout(0.99),
+        SubjectHoldout(1.5),
+        RandomTrialSplit(1.5),
+        RandomTrialSplit(0.99),
+    ],
+    ids=repr,
+)
+def test_impossible_settings_are_refused_in_the_name_of_the_protocol(protocol):
+    with pytest.raises(gaitlib.GaitDataError) as error:
+        protocol.folds(complete(2))
+    assert str(error.value).startswith(protocol.name)
+
+
+@pytest.mark.parametrize("protocol", EVERY)
+def test_unlabelled_trials_are_refused_by_name(protocol):
+    rows = rows_of([[3, 3]] * 6)
+    rows[4] = (*rows[4][:2], None)
+    with pytest.raises(gaitlib.GaitDataError, match="trial04 has no label"):
+        protocol().folds(table(rows))
+
+
+@pytest.mark.parametrize("protocol", EVERY)
+def test_a_walk_of_two_people_is_refused_by_name(protocol):
+    trials = complete()
+    trials.table.loc[0, "walk"] = trials.walks[-1]
+    with pytest.raises(gaitlib.GaitDataError, match=f"walk '{trials.walks[-1]}' has trials of two subjects"):
+        protocol().folds(trials)
+
+
+@pytest.mark.parametrize("protocol", EVERY)
+def test_one_class_is_refused(protocol):
+    with pytest.raises(gaitlib.GaitDataError, match="only the class 'A'"):
+        protocol().folds(complete(8, n_classes=1))
+
+
+@pytest.mark.parametrize("protocol", EVERY)
+def test_no_trials_are_refused(protocol):
+    with pytest.raises(gaitlib.GaitDataError, match="no trials"):
+        protocol().folds(complete()[[]])
+
+
+def test_two_subjects_leave_none_to_watch():
+    with pytest.raises(gaitlib.GaitDataError, match="only one subject to train on.*validation=False"):
+        LeaveOneSubjectOut().folds(complete(2))
+    assert len(LeaveOneSubjectOut(validation=False).folds(complete(2))) == 2

@@ -1,0 +1,305 @@
+"""The runner: nothing leaks, what is finished stays, and planted truths are found."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+from sklearn.metrics import f1_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import gaitlib
+from gaitlib import GaitClassifier, LeaveOneSubjectOut, RandomTrialSplit, SubjectHoldout, Training, TrialKFold
+from gaitlib.errors import GaitDataError
+from gaitlib.evaluation.runner import fold_seed
+from gaitlib.models import Builder
+from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Step, Tensors
+
+TREES = GaitClassifier(Builder("extra_trees", n_estimators=30))
+LOSO, RANDOM = LeaveOneSubjectOut.name, RandomTrialSplit.name
+
+
+def tiny_network(inputs, heads):
+    """Quick to build, so that many folds can be run."""
+    x = keras.Input(inputs["skeleton"], name="skeleton")
+    return keras.Model(x, layers.Dense(heads[""].size, name="logits")(layers.GlobalAveragePooling1D()(x)))
+
+
+OWN = {"tiny_network": tiny_network}
+
+
+def tiny(**training):
+    return GaitClassifier(tiny_network, training=Training(**({"epochs": 2, "batch_size": 16} | training)))
+
+
+def bench(models, trials, store, protocols=None, custom_objects=OWN, **options):
+    return gaitlib.benchmark(
+        models, trials, protocols, store=store, progress=False, custom_objects=custom_objects, **options
+    )
+
+
+# -- planted truths ------------------------------------------------------------------------------------------
+
+
+def accuracies(tmp_path, **planted):
+    trials = gaitlib.synthetic_trials(n_subjects=8, n_walks=5, seed=3, **planted)
+    runs = bench({"trees": TREES}, trials, tmp_path, [LeaveOneSubjectOut(), RandomTrialSplit()])
+    return runs.table().set_index("protocol")["accuracy"]
+
+
+def test_signature_without_class_effect_fools_only_the_random_split(tmp_path):
+    accuracy = accuracies(tmp_path, signature=1.0, class_effect=0.0)
+    assert accuracy[RANDOM] > 0.6
+    assert accuracy[LOSO] < 0.33  # chance is 0.17 and subjects are few
+
+
+def test_class_effect_is_found_by_both(tmp_path):
+    accuracy = accuracies(tmp_path, signature=0.0, class_effect=1.0)
+    assert accuracy[RANDOM] > 0.9
+    assert accuracy[LOSO] > 0.9
+
+
+def test_nothing_planted_nothing_found(tmp_path):
+    accuracy = accuracies(tmp_path, signature=0.0, class_effect=0.0)
+    assert accuracy[RANDOM] < 0.4
+    assert accuracy[LOSO] < 0.33
+
+
+# -- nothing leaks -------------------------------------------------------------------------------------------
+
+
+def test_every_step_and_network_saw_training_subjects_only(tiny_trials, tmp_path):
+    runs = bench({"net": tiny()}, tiny_trials, tmp_path)
+    subject_of = dict(zip(tiny_trials.ids, tiny_trials.subjects, strict=True))
+    for fold in runs.runs[0].folds:
+        model = fold.classifier(OWN)
+        learnt = {subject_of[t] for t in model.fitted_on_}
+        watched = {subject_of[t] for t in model.watched_}
+        assert fold.name not in learnt | watched
+        assert not learnt & watched
+        scaled = model.steps_[:-1].transform(tiny_trials)
+        fitted_on = {t for entry in scaled.history for t in entry.fitted_on}
+        assert fitted_on == set(model.fitted_on_)
+
+
+class Cheat(Step):
+    """Looks at the trials it is asked to transform: moves with the test set unless fitted honestly."""
+
+    seen = []
+
+    def _learn(self, trials):
+        Cheat.seen.append(set(trials.subjects))
+
+    def _transform(self, trials):
+        return trials
+
+
+def test_a_step_is_never_shown_a_test_subject_in_fit(tiny_trials, tmp_path):
+    Cheat.seen = []
+    steps = make_pipeline(Cheat(), Frames(StandardScaler()), Crop(30), Tensors())
+    model = GaitClassifier(tiny_network, steps=steps, training=Training(epochs=1))
+    bench({"cheat": model}, tiny_trials, tmp_path)
+    assert all(len(seen) <= 3 for seen in Cheat.seen)
+    assert set.union(*Cheat.seen) == set(tiny_trials.subjects)
+
+
+def test_test_trials_do_not_move_a_prediction(tiny_trials, tmp_path):
+    """Destroying the tested subject's recordings changes nothing that was learnt."""
+    spoilt = tiny_trials.modality("skeleton")
+    values = spoilt.values.copy()
+    for i in np.flatnonzero(tiny_trials.subjects == "s01"):
+        values[i] = values[i] * 3 + 1
+    other = tiny_trials.with_modality("skeleton", gaitlib.trials.replace(spoilt, values=values))
+    models = [
+        bench({"net": tiny()}, data, tmp_path / str(k)).runs[0].folds[0].classifier(OWN)
+        for k, data in enumerate((tiny_trials, other))
+    ]
+    probe = tiny_trials[tiny_trials.subjects == "s02"]
+    np.testing.assert_array_equal(models[0].predict_proba(probe), models[1].predict_proba(probe))
+
+
+def test_classifier_for_never_saw_the_subject(tiny_trials, tmp_path):
+    runs = bench({"net": tiny()}, tiny_trials, tmp_path, [RandomTrialSplit(), LeaveOneSubjectOut()])
+    for trial in (tiny_trials[0], tiny_trials.ids[-1]):
+        model = runs.classifier_for(trial)
+        subject = (trial if isinstance(trial, str) else trial.ids[0])[:3]
+        assert subject not in {t[:3] for t in model.fitted_on_ + model.watched_}
+        own = tiny_trials[tiny_trials.subjects == subject]
+        stored = runs.predictions().query("protocol == @LOSO and subject == @subject").set_index("trial")
+        np.testing.assert_allclose(model.predict_proba(own), stored.loc[own.ids, own.classes].to_numpy(), atol=1e-6)
+    only_random = bench({"net": tiny()}, tiny_trials, tmp_path, [RandomTrialSplit()])
+    with pytest.raises(GaitDataError, match="no subject-disjoint run tested"):
+        only_random.classifier_for(tiny_trials[0])
+
+
+# -- the store -----------------------------------------------------------------------------------------------
+
+
+def test_finished_folds_are_read_not_trained_again(tiny_trials, tmp_path, monkeypatch):
+    first = bench({"net": tiny()}, tiny_trials, tmp_path)
+    monkeypatch.setattr(GaitClassifier, "fit", lambda *a, **k: pytest.fail("trained again"))
+    second = bench({"net": tiny()}, tiny_trials, tmp_path)
+    pd.testing.assert_frame_equal(first.predictions(), second.predictions())
+    pd.testing.assert_frame_equal(first.table(), second.table())
+
+
+KILLED = """
+import os, signal, sys
+import gaitlib, keras
+from gaitlib.evaluation.store import RunStore
+
+def tiny_network(inputs, heads):
+    x = keras.Input(inputs["skeleton"], name="skeleton")
+    h = keras.layers.Dropout(0.5)(keras.layers.GlobalAveragePooling1D()(x))
+    return keras.Model(x, keras.layers.Dense(heads[""].size)(h))
+
+trials = gaitlib.synthetic_trials(n_subjects=4, n_walks=2, seed=0)
+model = gaitlib.GaitClassifier(tiny_network, training=gaitlib.Training(epochs=2))
+if sys.argv[2] == "die":
+    write = RunStore.write
+    def write_and_die(self, fold, *rest):
+        if fold == "s03":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write(self, fold, *rest)
+    RunStore.write = write_and_die
+runs = gaitlib.benchmark({"net": model}, trials, store=sys.argv[1], progress=False)
+columns = [c for c in runs.table() if c not in ("seconds", "memory (MB)")]
+print(runs.table()[columns].to_json(double_precision=15))
+print(runs.predictions().to_json(double_precision=15))
+"""
+
+
+def test_killed_in_the_middle_it_goes_on_and_gives_the_same_table(tmp_path):
+    (tmp_path / "study.py").write_text(KILLED)
+
+    def run(store, how):
+        command = [sys.executable, tmp_path / "study.py", tmp_path / store, how]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    assert run("killed", "die").returncode == -signal.SIGKILL
+    (folder,) = (tmp_path / "killed").iterdir()
+    finished = {f.name: f.stat().st_mtime_ns for f in folder.iterdir() if f.is_dir() and f.name[0] != "."}
+    assert set(finished) == {"s01", "s02"}
+    resumed, whole = run("killed", "live"), run("whole", "live")
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout == whole.stdout
+    assert {name: (folder / name).stat().st_mtime_ns for name in finished} == finished
+
+
+@pytest.mark.parametrize("file", ["predictions.csv", "fold.json"])
+def test_a_damaged_fold_is_trained_again(tiny_trials, tmp_path, file):
+    before = bench("majority", tiny_trials, tmp_path)
+    damaged = before.runs[0].folds[1].folder / file
+    damaged.write_text("{")
+    again = bench("majority", tiny_trials, tmp_path)
+    pd.testing.assert_frame_equal(before.predictions(), again.predictions())
+    assert damaged.read_text() != "{"
+
+
+def test_the_key_changes_with_everything_that_matters(tiny_trials, tmp_path):
+    def folders():
+        return {f.name for f in tmp_path.iterdir()}
+
+    def other_network(inputs, heads):
+        return gaitlib.models.build("compact_gru", inputs, heads=heads, units=3)
+
+    holdout = [SubjectHoldout()]
+    relabelled = tiny_trials.table.assign(label=np.roll(tiny_trials.labels, 1))
+    cases = [
+        (tiny(epochs=1), tiny_trials, holdout, {}),
+        (tiny(epochs=1, l2=0.1), tiny_trials, holdout, {}),
+        (tiny(epochs=1), tiny_trials, [SubjectHoldout(seed=1)], {}),
+        (tiny(epochs=1), tiny_trials, [SubjectHoldout(validation=False)], {}),
+        (tiny(epochs=1), tiny_trials, holdout, {"seed": 1}),
+        (tiny(epochs=1), gaitlib.trials.replace(tiny_trials, table=relabelled), holdout, {}),
+        (tiny(epochs=1), CentrePelvis().fit_transform(tiny_trials), holdout, {}),
+        (GaitClassifier(other_network, training=Training(epochs=1)), tiny_trials, holdout, {}),
+    ]
+    for n, (model, trials, protocols, options) in enumerate(cases, 1):
+        bench({"net": model}, trials, tmp_path, protocols, **options)
+        assert len(folders()) == n
+    bench({"net": tiny(epochs=1)}, tiny_trials, tmp_path, holdout)  # built later, so its layers are numbered on
+    assert len(folders()) == len(cases)
+
+
+def test_the_fold_seed_depends_on_seed_and_fold_alone():
+    seeds = {fold_seed(s, f) for s in (0, 1) for f in ("s01", "s02")}
+    assert len(seeds) == 4
+    assert fold_seed(0, "s01") == fold_seed(0, "s01")
+    assert all(0 <= s < 2**31 for s in seeds)
+
+
+def test_a_read_only_store_says_so(tiny_trials, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GaitDataError, match="results cannot be written"):
+        bench("majority", tiny_trials, tmp_path / "file")
+
+
+def test_a_failing_fold_names_model_protocol_and_fold_and_keeps_the_others(tiny_trials, tmp_path):
+    model = tiny(learning_rate=1e30, clip_norm=None)
+    with pytest.raises(GaitDataError, match="hot, leave-one-subject-out, fold s01: the loss is no longer"):
+        bench({"majority": "majority", "hot": model}, tiny_trials, tmp_path)
+    assert sum(1 for _ in tmp_path.glob("majority-*/s0*")) == 4
+
+
+def test_impossible_protocols_are_refused_before_any_training(tiny_trials, tmp_path):
+    with pytest.raises(GaitDataError, match="at least 2 subjects, there is 1"):
+        bench("majority", tiny_trials[tiny_trials.subjects == "s01"], tmp_path)
+    with pytest.raises(GaitDataError, match="did you mean extra_trees"):
+        bench("extra_tree", tiny_trials, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+# -- the tables ----------------------------------------------------------------------------------------------
+
+
+def test_tables_agree_with_the_predictions(tiny_trials, tmp_path):
+    runs = bench({"trees": TREES, "majority": "majority"}, tiny_trials, tmp_path, [LeaveOneSubjectOut(), TrialKFold(2)])
+    predictions = runs.predictions()
+    assert len(predictions) == 4 * len(tiny_trials)
+    for _, row in runs.table().iterrows():
+        own = predictions[(predictions["model"] == row["model"]) & (predictions["protocol"] == row["protocol"])]
+        by_subject = [(g["label"] == g["predicted"]).mean() for _, g in own.groupby("subject")]
+        assert row["accuracy"] == pytest.approx(np.mean(by_subject))
+        assert row["SD"] == pytest.approx(np.std(by_subject, ddof=1))
+        assert float(row["worst subject"].split()[1]) == pytest.approx(min(by_subject), abs=5e-4)
+        assert row["macro F1"] == pytest.approx(f1_score(own["label"], own["predicted"], average="macro"))
+        confusion = runs.confusion(row["model"], row["protocol"])
+        assert confusion.to_numpy().sum() == len(own)
+        assert np.trace(confusion) == (own["label"] == own["predicted"]).sum()
+        recall = runs.per_class(row["model"], row["protocol"])["recall"]
+        np.testing.assert_allclose(recall, np.diag(confusion) / confusion.sum(axis=1))
+    with pytest.raises(GaitDataError, match="no model 'gru' here"):
+        runs.confusion("gru")
+
+
+def test_views_of_a_walk_are_averaged_on_request(tmp_path):
+    trials = gaitlib.synthetic_trials(n_subjects=3, n_walks=2, seed=0)
+    walk = trials.table.groupby(["subject", "label"]).ngroup().astype(str)  # two views each
+    trials = gaitlib.trials.replace(trials, table=trials.table.assign(walk=walk))
+    runs = bench({"trees": TREES}, trials, tmp_path)
+    per_walk = runs.predictions(per="walk").set_index("walk")
+    for walk_id, views in runs.predictions().groupby("walk"):
+        np.testing.assert_allclose(per_walk.loc[walk_id, trials.classes].astype(float), views[trials.classes].mean())
+    assert runs.table(per="walk")["walks"].iloc[0] == 18
+
+
+def test_what_a_fold_cost_and_its_history_are_kept(tiny_trials, tmp_path):
+    runs = bench({"net": tiny()}, tiny_trials, tmp_path, [SubjectHoldout()])
+    (resources,) = runs.resources().to_dict(orient="records")
+    assert resources["epochs"] == 2
+    assert resources["parameters"] == runs.runs[0].folds[0].classifier(OWN).network_.count_params()
+    assert resources["seconds"] > 0
+    assert resources["threads"] >= 1
+    assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(runs.histories())
+    validation = runs.predictions("validation")
+    assert not set(validation["subject"]) & set(runs.predictions()["subject"])
+    described = json.loads(next(tmp_path.glob("*/run.json")).read_text())
+    assert described["data"]["name"] == "SYNTHETIC planted walks, 4 subjects"
+    assert {"gaitlib", "keras", "numpy"} <= set(described["versions"])

@@ -1,0 +1,160 @@
+"""The list of models and the Builder that scikit-learn can search over."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from sklearn.base import clone
+
+import gaitlib
+from gaitlib.models import Builder, Head, available, build, info, summary
+from gaitlib.models.registry import KINDS, REFERENCE_INPUTS, register
+
+NETWORKS = [name for name in available() if info(name).kind != "classical"]
+SMALL = {"skeleton": (12, 6)}
+GAIT = {"": Head("class", 3)}
+
+
+def own_network(inputs, heads, units=4):
+    ((name, shape),) = inputs.items()
+    x = keras.Input(shape, name=name)
+    h = layers.Dense(units, activation="relu")(layers.Flatten()(x))
+    return keras.Model(x, layers.Dense(heads[""].size, name="logits")(h), name="own")
+
+
+# -- completeness ----------------------------------------------------------------------------------------
+
+
+def test_there_are_networks_and_classical_models():
+    assert "compact_gru" in NETWORKS
+    assert {"extra_trees", "majority"} <= set(available("classical"))
+
+
+def test_available_splits_by_kind():
+    assert sorted(name for kind in KINDS for name in available(kind)) == available()
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_model_says_what_it_is_and_where_it_is_from(name):
+    model = info(name)
+    assert model.name == name
+    assert model.kind in KINDS
+    assert len(model.reference) > 10
+    assert model.build.__doc__
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_stated_number_of_weights_is_that_of_the_built_network(name):
+    assert build(name, REFERENCE_INPUTS[info(name).kind], n_classes=6).count_params() == info(name).parameters
+
+
+def test_compact_gru_is_as_large_as_in_the_reference_study():
+    assert build("compact_gru", {"skeleton": (100, 96)}, n_classes=6).count_params() == 95_430
+
+
+def test_summary_has_a_row_a_model_with_its_weights():
+    table = summary()
+    assert table.index.tolist() == available()
+    assert {name: table.loc[name, "parameters"] for name in NETWORKS} == {n: info(n).parameters for n in NETWORKS}
+    assert table.loc[available("classical"), "parameters"].isna().all()
+    assert table["reference"].tolist() == [info(name).reference for name in available()]
+
+
+@pytest.mark.parametrize("name", available("classical"))
+def test_classical_models_learn_and_give_probabilities(name):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 4)), np.arange(30) % 3
+    proba = info(name).build(0).fit(x, y).predict_proba(x)
+    assert proba.shape == (30, 3)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+
+
+def test_extra_trees_is_repeatable_by_its_seed():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 4)), np.arange(40) % 2
+    new = rng.normal(size=(40, 4))
+    same, again, other = (info("extra_trees").build(s, n_estimators=5).fit(x, y).predict_proba(new) for s in (0, 0, 1))
+    np.testing.assert_array_equal(same, again)
+    assert not np.array_equal(same, other)
+
+
+# -- refusals --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ask", [info, lambda name: build(name, SMALL, n_classes=3), lambda name: Builder(name).kind])
+def test_an_unknown_name_lists_near_names_and_all(ask):
+    with pytest.raises(gaitlib.GaitDataError) as error:
+        ask("compct_gru")
+    near, everything = str(error.value).split("Known: ")
+    assert "did you mean compact_gru" in near
+    assert everything == ", ".join(available())
+
+
+def test_a_name_like_no_other_lists_all():
+    with pytest.raises(gaitlib.GaitDataError, match="'zzzz'; Known: .*compact_gru"):
+        info("zzzz")
+
+
+@pytest.mark.parametrize("name", available("classical"))
+def test_a_classical_model_is_no_network(name):
+    with pytest.raises(gaitlib.GaitDataError, match="no network"):
+        build(name, SMALL, n_classes=3)
+
+
+@pytest.mark.parametrize("outputs", [{}, {"n_classes": 3, "heads": GAIT}])
+def test_either_classes_or_heads_are_given(outputs):
+    with pytest.raises(gaitlib.GaitDataError, match="either n_classes= or heads="):
+        build("compact_gru", SMALL, **outputs)
+
+
+def test_an_unknown_kind_is_not_registered():
+    with pytest.raises(ValueError, match="telepathic"):
+        register("new_model", "telepathic", "nobody")
+    assert "new_model" not in available()
+
+
+# -- Builder ---------------------------------------------------------------------------------------------
+
+
+def test_builder_parameters_can_be_read_set_and_cloned():
+    builder = Builder("gru", units=64).set_params(units=32, dropout=0.1)
+    assert builder.get_params() == {"model": "gru", "units": 32, "dropout": 0.1}
+    copy = clone(builder)
+    assert copy is not builder
+    assert copy.get_params() == builder.get_params()
+    copy.set_params(units=8)
+    assert builder.get_params()["units"] == 32
+    assert repr(builder) == "Builder(gru, units=32, dropout=0.1)"
+
+
+def test_the_model_itself_can_be_set():
+    assert Builder("gru").set_params(model="baseline").get_params() == {"model": "baseline"}
+
+
+def test_builder_parameters_reach_the_network():
+    small, large = (Builder("compact_gru", units=units).build_network(SMALL, GAIT) for units in (4, 8))
+    assert small.count_params() < large.count_params()
+
+
+def test_a_builder_knows_its_model():
+    builder = Builder("compact_gru")
+    assert (builder.name, builder.kind, builder.jit) == ("compact_gru", "sequence", info("compact_gru").jit)
+
+
+@pytest.mark.parametrize("model", ["compact_gru", own_network])
+def test_a_built_network_reads_a_dict_by_modality(model):
+    network = Builder(model).build_network({"emg": (12, 6)}, GAIT)
+    x = np.random.default_rng(0).normal(size=(2, 12, 6)).astype(np.float32)
+    assert network.predict({"emg": x}, verbose=0).shape == (2, 3)
+
+
+def test_a_users_own_function_is_a_model():
+    builder = clone(Builder(own_network, units=5))
+    assert builder.get_params() == {"model": own_network, "units": 5}
+    assert (builder.name, builder.kind, builder.jit) == ("own_network", None, False)
+    assert repr(builder) == "Builder(own_network, units=5)"
+    assert builder.build_network(SMALL, GAIT).count_params() == (12 * 6 + 1) * 5 + 6 * 3
+
+
+def test_a_classical_builder_hands_its_parameters_on():
+    assert Builder("extra_trees", n_estimators=7).build_classical(seed=3).get_params()["n_estimators"] == 7

@@ -1,0 +1,215 @@
+"""GaitClassifier: a scikit-learn estimator on whole trials, saved and loaded as one thing."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+import gaitlib
+from gaitlib import GaitClassifier, Training, TrialSet
+from gaitlib.errors import GaitDataError
+from gaitlib.models import Builder
+from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Tensors
+
+FAST = Training(epochs=2, batch_size=16)
+
+
+def windows(frames=30, hop=15):
+    steps = [("centre", CentrePelvis()), ("scale", Frames(StandardScaler())), ("crop", Crop(frames, "sliding", hop))]
+    return Pipeline([*steps, ("tensors", Tensors())])
+
+
+@pytest.fixture(scope="module")
+def fitted(tiny_trials):
+    return GaitClassifier(Builder("compact_gru", units=16), steps=windows(), training=FAST, seed=1).fit(tiny_trials)
+
+
+def test_learns_a_planted_gait_on_a_new_person():
+    trials = gaitlib.synthetic_trials(n_subjects=6, n_walks=4, signature=0.3, class_effect=2, seed=0)
+    new = trials.subjects == "s01"
+    model = GaitClassifier(Builder("compact_gru", units=32), training=Training(epochs=15, batch_size=8, learning_rate=3e-3))
+    assert model.fit(trials[~new]).score(trials[new]) > 0.7
+
+
+def test_one_row_a_trial_is_the_mean_over_its_windows(fitted, tiny_trials):
+    proba = fitted.predict_proba(tiny_trials)
+    series = fitted.predict_samples(tiny_trials)
+    assert proba.shape == (len(tiny_trials), 6)
+    assert len(series) > len(tiny_trials)
+    for i, trial in enumerate(tiny_trials.ids):
+        own = series.loc[series["trial"] == trial, fitted.classes_].to_numpy()
+        np.testing.assert_allclose(proba[i], own.mean(axis=0), atol=1e-12)
+
+
+def test_predictions_follow_the_order_of_the_trials(fitted, tiny_trials):
+    order = np.random.default_rng(0).permutation(len(tiny_trials))
+    np.testing.assert_allclose(fitted.predict_proba(tiny_trials[order]), fitted.predict_proba(tiny_trials)[order], atol=1e-6)
+
+
+def test_a_trial_weighs_once_however_many_windows_it_has(fitted, tiny_trials):
+    samples = fitted.steps_.transform(tiny_trials)
+    weight = fitted._labelled(samples, tiny_trials, None).weight
+    by_trial = np.array([weight[samples.trial == t].sum() for t in tiny_trials.ids])
+    assert len(set((samples.trial == t).sum() for t in tiny_trials.ids)) > 1
+    np.testing.assert_allclose(by_trial, by_trial[0], rtol=1e-5)
+
+
+def test_balanced_classes_weigh_the_same(fitted, tiny_trials):
+    some = tiny_trials[np.flatnonzero((tiny_trials.labels != "normal") | (tiny_trials.subjects == "s01"))]
+    samples = fitted.steps_.transform(some)
+    labelled = fitted._labelled(samples, some, "balanced")
+    total = np.bincount(labelled.target, labelled.weight)
+    np.testing.assert_allclose(total, total[0], rtol=1e-5)
+    with pytest.raises(GaitDataError, match="neither 'balanced' nor None"):
+        fitted._labelled(samples, some, "equal")
+
+
+def test_validation_subjects_are_not_learnt_from(fitted, tiny_trials):
+    subject_of = dict(zip(tiny_trials.ids, tiny_trials.subjects, strict=True))
+    learnt = {subject_of[t] for t in fitted.fitted_on_}
+    watched = {subject_of[t] for t in fitted.watched_}
+    assert len(watched) == 1
+    assert not learnt & watched
+    assert set(fitted.steps_["scale"].fitted_on_) == set(fitted.fitted_on_)
+
+
+def test_same_seed_same_model_other_seed_other_model(tiny_trials):
+    def proba(seed):
+        model = GaitClassifier(Builder("compact_gru", units=8), training=Training(epochs=1), validation=None, seed=seed)
+        return model.fit(tiny_trials).predict_proba(tiny_trials)
+
+    first = proba(0)
+    np.testing.assert_array_equal(first, proba(0))
+    assert np.abs(first - proba(1)).max() > 1e-3
+
+
+def test_works_with_cross_val_score(tiny_trials):
+    model = GaitClassifier(Builder("compact_gru", units=8), training=FAST)
+    assert is_classifier(model)
+    scores = cross_val_score(
+        model, tiny_trials, tiny_trials.labels, groups=tiny_trials.subjects, cv=GroupKFold(2), scoring="f1_macro"
+    )
+    assert np.isfinite(scores).all()
+    assert len(scores) == 2
+
+
+def test_works_with_grid_search_over_step_builder_and_training(tiny_trials):
+    grid = {"steps__crop__frames": [20, 40], "model__units": [4], "training__learning_rate": [1e-3]}
+    model = GaitClassifier("compact_gru", steps=windows(), training=Training(epochs=1), validation=None)
+    search = GridSearchCV(model, grid, cv=GroupKFold(2), error_score="raise")
+    search.fit(tiny_trials, tiny_trials.labels, groups=tiny_trials.subjects)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    best = search.best_estimator_
+    assert best.network_.input_shape["skeleton"][1] == search.best_params_["steps__crop__frames"]
+    assert best.network_.layers[2].units == 4
+
+
+def test_clone_keeps_parameters_and_drops_what_was_learnt(fitted):
+    copy = clone(fitted)
+    assert copy.get_params()["model__units"] == 16
+    assert copy.get_params()["training__epochs"] == 2
+    assert not hasattr(copy, "network_")
+
+
+@pytest.mark.parametrize("name", ["extra_trees", "majority", "temporal_cnn"])
+def test_saved_and_loaded_it_predicts_the_same(name, tiny_trials, tmp_path):
+    model = GaitClassifier(name, training=Training(epochs=1)).fit(tiny_trials)
+    loaded = GaitClassifier.load(model.save(tmp_path / "model"))
+    np.testing.assert_allclose(loaded.predict_proba(tiny_trials), model.predict_proba(tiny_trials), atol=1e-6)
+    assert loaded.classes_.tolist() == model.classes_.tolist()
+    assert loaded.fitted_on_ == model.fitted_on_
+    assert loaded.resources_ == model.resources_
+    assert not list((tmp_path / "model").glob("*.pkl"))
+
+
+def test_loading_nothing_or_damage_says_so(fitted, tmp_path):
+    with pytest.raises(GaitDataError, match="no such file"):
+        GaitClassifier.load(tmp_path)
+    folder = fitted.save(tmp_path / "model")
+    (folder / "network.keras").write_bytes((folder / "network.keras").read_bytes()[:2000])
+    with pytest.raises(GaitDataError, match="network"):
+        GaitClassifier.load(folder)
+
+
+def own_network(inputs, heads):
+    x = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
+    pooled = [layers.GlobalAveragePooling1D()(t) for t in x.values()]
+    h = pooled[0] if len(pooled) == 1 else layers.Concatenate()(pooled)
+    return keras.Model(x, layers.Dense(heads[""].size)(h))
+
+
+def test_an_own_builder_is_used_saved_and_loaded(tiny_trials, tmp_path):
+    model = GaitClassifier(own_network, training=FAST).fit(tiny_trials)
+    model.save(tmp_path / "model")
+    with pytest.raises(GaitDataError, match="custom_objects"):
+        GaitClassifier.load(tmp_path / "model")
+    loaded = GaitClassifier.load(tmp_path / "model", custom_objects={"own_network": own_network})
+    np.testing.assert_allclose(loaded.predict_proba(tiny_trials), model.predict_proba(tiny_trials), atol=1e-6)
+
+
+def softmax_network(inputs, heads):
+    x = keras.Input(inputs["skeleton"], name="skeleton")
+    return keras.Model(x, layers.Dense(heads[""].size, activation="softmax")(layers.GlobalAveragePooling1D()(x)))
+
+
+def wrong_size_network(inputs, heads):
+    x = keras.Input(inputs["skeleton"], name="skeleton")
+    return keras.Model(x, layers.Dense(heads[""].size + 1)(layers.GlobalAveragePooling1D()(x)))
+
+
+def test_a_network_that_ends_in_softmax_or_has_the_wrong_size_is_refused(tiny_trials):
+    with pytest.raises(GaitDataError, match="ends in softmax; end in a linear layer"):
+        GaitClassifier(softmax_network, training=FAST).fit(tiny_trials)
+    with pytest.raises(GaitDataError, match="for 6 classes"):
+        GaitClassifier(wrong_size_network, training=FAST).fit(tiny_trials)
+
+
+def test_stages_follow_each_other_on_the_same_weights(tiny_trials):
+    stages = [Training(epochs=2), Training(epochs=1, trainable=["logits"])]
+    model = GaitClassifier(Builder("compact_gru", units=8), training=stages, validation=None).fit(tiny_trials)
+    assert model.history_["stage"].tolist() == [1, 1, 2]
+    assert [layer.name for layer in model.network_.layers if layer.trainable] == ["logits"]
+
+
+def test_mirror_adds_copies_of_training_trials_only(tiny_trials):
+    """Steps stay fitted on the originals, and the mirrored copies are learnt."""
+    settings = Training(epochs=1, augment=(gaitlib.Mirror(),))
+    plain = GaitClassifier(Builder("compact_gru", units=4), training=Training(epochs=1), validation=None).fit(tiny_trials)
+    mirrored = GaitClassifier(Builder("compact_gru", units=4), training=settings, validation=None).fit(tiny_trials)
+    name = "scale_skeleton"
+    np.testing.assert_array_equal(plain.steps_[name].transformer_.mean_, mirrored.steps_[name].transformer_.mean_)
+    assert np.abs(plain.predict_proba(tiny_trials) - mirrored.predict_proba(tiny_trials)).max() > 1e-4
+
+
+def test_a_modality_never_heard_of_goes_from_arrays_to_a_benchmark(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.tile(["calm", "tense"], 40)
+    emg = [rng.normal(0, 1 if y == "calm" else 3, size=(rng.integers(20, 30), 3)) for y in labels]
+    trials = TrialSet.from_arrays({"emg": emg}, rate_hz=100, subject=np.repeat(list("abcdefgh"), 10), label=labels)
+    cnn = GaitClassifier("temporal_cnn", training=Training(epochs=20, batch_size=8))
+    models = {"trees": GaitClassifier("extra_trees"), "cnn": cnn}
+    runs = gaitlib.benchmark(models, trials, [gaitlib.SubjectHoldout()], store=tmp_path, progress=False)
+    assert runs.table().set_index("model")["accuracy"].min() > 0.8
+
+
+def test_bad_requests_are_refused_with_a_reason(tiny_trials, fitted):
+    model = GaitClassifier("compact_gru", training=FAST)
+    with pytest.raises(GaitDataError, match="y differs"):
+        model.fit(tiny_trials, tiny_trials.labels[::-1])
+    with pytest.raises(GaitDataError, match="only the class 'normal'"):
+        model.fit(tiny_trials[tiny_trials.labels == "normal"])
+    with pytest.raises(GaitDataError, match="fit needs a TrialSet, not ndarray"):
+        model.fit(np.zeros((3, 4)))
+    with pytest.raises(GaitDataError, match="only one subject"):
+        model.fit(tiny_trials[tiny_trials.subjects == "s01"])
+    with pytest.raises(GaitDataError, match="not fitted"):
+        model.predict(tiny_trials)
+    with pytest.raises(GaitDataError, match="did you mean compact_gru"):
+        GaitClassifier("compact_gro").fit(tiny_trials)
+    unlabelled = TrialSet.from_arrays({"emg": [np.ones((3, 1))] * 2}, subject=["a", "b"], label=["x", None])
+    with pytest.raises(GaitDataError, match="trial1 has no label"):
+        model.fit(unlabelled)
