@@ -17,7 +17,17 @@ from sklearn.preprocessing import StandardScaler
 import gaitlib
 from gaitlib import GaitClassifier, Mirror, Training
 from gaitlib.evaluation import Protocol
-from gaitlib.preprocessing import AddVelocity, CentrePelvis, Crop, Frames, ScaleStature, SelectJoints, Tensors
+from gaitlib.preprocessing import (
+    AddJointAngles,
+    AddVelocity,
+    CentrePelvis,
+    Crop,
+    Frames,
+    ScaleStature,
+    SelectJoints,
+    SummaryStatistics,
+    Tensors,
+)
 
 JOINTS = ["spine_mid", "spine_shoulder", "head"] + [
     f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "hip", "knee", "ankle", "foot")
@@ -40,32 +50,33 @@ class LeavePairOut(Protocol):
         return [("+".join(pair), np.flatnonzero(np.isin(trials.subjects.astype(str), pair))) for pair in pairs]
 
 
-def steps(*crop, velocity=False, joints=JOINTS):
-    own = [CentrePelvis(), ScaleStature()]
-    own += [SelectJoints(joints)] if joints else []
-    own += [AddVelocity()] if velocity else []
-    return make_pipeline(*own, Frames(StandardScaler()), Crop(*crop), Tensors())
-
-
-def setting(model="compact_gru", crop=(100, "last"), velocity=False, joints=JOINTS, mirror=False, **training):
+def setting(model="compact_gru", crop=(100, "last"), joints=JOINTS, added=(), mirror=False, **training):
+    select = [SelectJoints(joints)] if joints else []
+    prepare = [CentrePelvis(), ScaleStature(), *select, *added, Frames(StandardScaler())]
     settings = {"epochs": 30, "batch_size": 64, "schedule": "cosine"} | training
     augment = (Mirror(),) if mirror else ()
-    return GaitClassifier(model, steps(*crop, velocity=velocity, joints=joints), Training(augment=augment, **settings))
+    return GaitClassifier(model, make_pipeline(*prepare, Crop(*crop), Tensors()), Training(augment=augment, **settings))
+
+
+def trees(*added):
+    prepare = [CentrePelvis(), ScaleStature(), SelectJoints(JOINTS), *added]
+    return GaitClassifier("extra_trees", make_pipeline(*prepare, SummaryStatistics()))
 
 
 WINDOWS = (60, "sliding", 20)
 SETTINGS = {
-    "extra_trees": GaitClassifier("extra_trees"),
+    "trees": trees(),
+    "trees_velocity": trees(AddVelocity()),
+    "trees_angles": trees(AddJointAngles()),
     "last100": setting(),
     "last100_mirror": setting(mirror=True),
     "windows60": setting(crop=WINDOWS, epochs=15),
+    "windows60_velocity": setting(crop=WINDOWS, added=[AddVelocity()], epochs=15),
+    "windows60_angles": setting(crop=WINDOWS, added=[AddJointAngles()], epochs=15),
+    "windows60_l2": setting(crop=WINDOWS, l2=1e-3, epochs=15),
+    "windows40": setting(crop=(40, "sliding", 15), epochs=15),
     "cnn_windows60": setting("temporal_cnn", crop=WINDOWS, epochs=15),
-    "cnn_last100": setting("temporal_cnn"),
-    "last100_velocity": setting(velocity=True),
-    "centre100": setting(crop=(100, "centre")),
-    "last100_l2": setting(l2=1e-3),
-    "windows60_velocity": setting(crop=WINDOWS, velocity=True, epochs=15),
-    "last100_all_joints": setting(joints=None),
+    "cnn_windows60_angles": setting("temporal_cnn", crop=WINDOWS, added=[AddJointAngles()], epochs=15),
 }
 
 

@@ -190,7 +190,8 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, trials: TrialSet) -> np.ndarray:
         """The most probable class of each trial."""
-        return self.classes_[self.predict_proba(trials).argmax(axis=1)]
+        best = self.predict_proba(trials).argmax(axis=1)
+        return self.classes_[best]
 
     def score(self, trials: TrialSet, y=None) -> float:
         """Share of trials classified correctly."""

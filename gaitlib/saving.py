@@ -36,6 +36,12 @@ def save_state(state: dict, path) -> None:
     np.savez(path.with_suffix(".npz"), **arrays)
 
 
+def check_can_be_saved(state: dict) -> None:
+    """Raise what :func:`save_state` would raise, before hours of training."""
+    for name, value in state.items():
+        _encode(value, {}, name)
+
+
 def load_state(path, custom_objects=None) -> dict:
     """Read what :func:`save_state` wrote.
 

@@ -19,6 +19,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.trials import TrialSet
 
 PREDICT_BATCH = 256
+STEPS_FOR_JIT = 300  # compiling takes about three seconds, which a shorter training does not win back
 
 # A fold builds a network of its own, which TensorFlow must trace once; its warning is for one network traced often.
 logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
@@ -120,7 +121,7 @@ def train_network(network, train, validation, settings, seed, jit=False, progres
     settings : Training
     seed : int
     jit : bool
-        Compile with XLA on a CPU.
+        Compile with XLA on a CPU, where training is long enough to win the compilation back.
     progress : str or None
         Title of a progress bar with epoch, loss and accuracy; None for none.
 
@@ -137,16 +138,17 @@ def train_network(network, train, validation, settings, seed, jit=False, progres
     _set_trainable(network, settings.trainable)
     _set_l2(network, settings.l2)
     batch_size = min(settings.batch_size, len(train))
+    n_steps = settings.epochs * (len(train) // batch_size)
     rate = settings.learning_rate
     if settings.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * (len(train) // batch_size))
+        rate = keras.optimizers.schedules.CosineDecay(rate, n_steps)
     elif settings.schedule not in ("plateau", None):
         raise GaitDataError(f"schedule '{settings.schedule}' is none of plateau, cosine, None")
     network.compile(
         optimizer=keras.optimizers.Adam(rate, clipnorm=settings.clip_norm),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=True if jit and not has_gpu() else "auto",
+        jit_compile=True if jit and n_steps >= STEPS_FOR_JIT and not has_gpu() else "auto",
     )
     monitor = "loss" if validation is None else "val_loss"
     callbacks = [_Watch(settings.epochs, progress, monitor)]

@@ -2,6 +2,7 @@ import json
 import pickle
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -576,7 +577,7 @@ def saved(tmp_path_factory) -> bytes:
     return make().save(tmp_path_factory.mktemp("saved") / "t.npz").read_bytes()
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_gives_the_same_trials(saved, tmp_path_factory, data):
     content = bytearray(saved)
@@ -596,19 +597,22 @@ def test_a_damaged_file_is_refused_or_gives_the_same_trials(saved, tmp_path_fact
         assert_equal(loaded, make())
 
 
-class Bomb:
-    """Unpickling it would end the test."""
+class Trap:
+    """Unpickling it makes a file 'opened'."""
+
+    def __init__(self, folder):
+        self.folder = folder
 
     def __reduce__(self):
-        return pytest.exit, ("a pickle was opened",)
+        return Path.touch, (self.folder / "opened",)
 
 
 def write_pickle(file):
-    file.write_bytes(pickle.dumps(Bomb()))
+    file.write_bytes(pickle.dumps(Trap(file.parent)))
 
 
 def write_object_array(file):
-    np.savez(file, meta=np.array([Bomb()], dtype=object))
+    np.savez(file, meta=np.array([Trap(file.parent)], dtype=object))
 
 
 def write_array(file):
@@ -647,6 +651,7 @@ def test_other_files_are_refused_and_no_pickle_is_opened(tmp_path, write):
     write(tmp_path / "t.npz")
     with pytest.raises(GaitDataError, match="t.npz: not a TrialSet file, or damaged"):
         TrialSet.load(tmp_path / "t.npz")
+    assert not (tmp_path / "opened").exists()
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -658,10 +663,9 @@ def test_array_sizes_that_do_not_add_up_are_refused(tmp_path):
     file = make().save(tmp_path / "t.npz")
     with np.load(file) as archive:
         arrays = dict(archive)
-    for name, shape in (("body/values/shapes", (2, 1)), ("emg/frames/shapes", (5, 1))):
+    for name in ("body/values/shapes", "emg/frames/shapes"):
         wrong = arrays[name].copy()
         wrong[0] += 1
-        assert wrong[0].shape == (1,)
         np.savez(file, **(arrays | {name: wrong}))
         with pytest.raises(GaitDataError, match="array sizes do not add up"):
             TrialSet.load(file)

@@ -16,16 +16,9 @@ NOISE_M = 0.01
 
 # Style of a walk, in degrees: how far hips, knees and arms swing on each side, lean of the trunk, drop of the pelvis.
 STYLE = (
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_arm",
-    "right_arm",
-    "lean_forward",
-    "lean_side",
-    "drop",
-)
+    "left_hip", "right_hip", "left_knee", "right_knee", "left_arm", "right_arm",
+    "lean_forward", "lean_side", "drop",
+)  # fmt: skip
 NORMAL_STYLE = np.array([24.0, 24, 45, 45, 20, 20, 3, 0, 2])
 CLASS_STYLE = {
     "normal": np.zeros(9),

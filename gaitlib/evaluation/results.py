@@ -1,6 +1,8 @@
 """Read stored runs: tables, predictions, the model that never saw a subject. Computes nothing anew."""
 
+import itertools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -116,6 +118,33 @@ class Runs:
                 "memory (MB)": resources["peak_memory_mb"].max(),
             })  # fmt: skip
         return pd.DataFrame(rows).astype({"parameters": "Int64"})
+
+    def gap_in_words(self) -> str:
+        """How much better each model looks where the test subjects are known, one sentence a model (Markdown)."""
+        table, sentences = self.table(), []
+        for model, own in table.groupby("model", sort=False):
+            new, known = own[own["claim"] == NEW_PERSON], own[own["claim"] != NEW_PERSON]
+            for (_, a), (_, b) in itertools.product(new.iterrows(), known.iterrows()):
+                points = 100 * (b["accuracy"] - a["accuracy"])
+                more = "more" if points >= 0 else "less"
+                sentences.append(
+                    f"- **{model}** is right on {a['accuracy']:.1%} of the trials of a new person ({a['protocol']}, "
+                    f"{a['subjects']} subjects, SD {a['SD']:.3f}, worst subject {a['worst subject']}). "
+                    f"The {b['protocol']} says {b['accuracy']:.1%}: {abs(points):.1f} points {more}."
+                )
+        return "\n".join(sentences) or "Nothing to compare: only one kind of protocol was run."
+
+    def save_tables(self, folder) -> Path:
+        """Write table, accuracies by subject, results by class, confusions and predictions as CSV files."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.table().to_csv(folder / "models.csv", index=False)
+        self.per_subject().to_csv(folder / "per_subject.csv")
+        self.predictions().to_csv(folder / "predictions.csv", index=False)
+        for part in ("per_class", "confusion"):
+            tables = {(r.model, r.protocol): getattr(self, part)(r.model, r.protocol) for r in self.runs}
+            pd.concat(tables, names=["model", "protocol", "class"]).to_csv(folder / f"{part}.csv")
+        return folder
 
     def histories(self) -> pd.DataFrame:
         """One row an epoch of every fold of every network."""

@@ -56,6 +56,8 @@ def benchmark(models, trials, protocols=None, store="results/runs", seed=0, prog
     """
     protocols = [LeaveOneSubjectOut()] if protocols is None else list(protocols)
     named = _named_models(models)
+    for template in named.values():
+        saving.check_can_be_saved(template.get_params(deep=False))
     planned = [(protocol, protocol.folds(trials)) for protocol in protocols]
     total = sum(len(folds) for _, folds in planned) * len(named)
     runs = []

@@ -1,6 +1,7 @@
 """One look for every figure: colour-blind-safe colours, readable labels."""
 
 from contextlib import contextmanager
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import seaborn as sns
@@ -31,3 +32,23 @@ def style():
     }
     with plt.rc_context(settings):
         yield
+
+
+def save(figure, name: str, folder="results/figures"):
+    """Write a figure to ``<folder>/<name>.png`` and hand it on, so that a notebook shows it once.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    name : str
+    folder : path
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.png", dpi=150)
+    plt.close(figure)
+    return figure

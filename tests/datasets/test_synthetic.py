@@ -22,6 +22,13 @@ def swing_m(trials) -> np.ndarray:
     return np.linalg.norm(moved, axis=2)
 
 
+def speed_mps(trials) -> np.ndarray:
+    """How fast each trial goes forward (trials, 1)."""
+    m = trials.modality("skeleton")
+    forward = m.channels.index("spine_base_y")
+    return np.array([[(v[-1, forward] - v[0, forward]) / t[-1]] for v, t in zip(m.values, m.time_s, strict=True)])
+
+
 def spread(features, groups) -> float:
     """Variance between the means of groups over the variance within them, averaged over features."""
     parts = [features[groups == g] for g in np.unique(groups)]
@@ -87,11 +94,13 @@ def test_without_signature_people_are_clones():
     clones = synthetic_trials(n_subjects=4, n_walks=4, signature=0, class_effect=0, seed=1)
     assert np.ptp(bone_lengths_m(clones)[:, THIGH]) < NOISE_M
     assert spread(swing_m(clones), clones.subjects) < 2
+    assert spread(speed_mps(clones), clones.subjects) < 2.5
 
 
 def test_with_signature_people_differ():
     people = synthetic_trials(n_subjects=4, n_walks=4, signature=1, class_effect=0, seed=1)
     assert spread(swing_m(people), people.subjects) > 5
+    assert spread(speed_mps(people), people.subjects) > 5
 
 
 def test_class_effect_is_the_same_for_everybody_and_0_plants_none():

@@ -31,7 +31,11 @@ def tiny_network(inputs, heads):
     return keras.Model(x, layers.Dense(heads[""].size, name="logits")(layers.GlobalAveragePooling1D()(x)))
 
 
-OWN = {"tiny_network": tiny_network}
+def other_network(inputs, heads):
+    return gaitlib.models.build("compact_gru", inputs, heads=heads, units=3)
+
+
+OWN = {"tiny_network": tiny_network, "other_network": other_network}
 
 
 def tiny(**training):
@@ -206,9 +210,6 @@ def test_the_key_changes_with_everything_that_matters(tiny_trials, tmp_path):
     def folders():
         return {f.name for f in tmp_path.iterdir()}
 
-    def other_network(inputs, heads):
-        return gaitlib.models.build("compact_gru", inputs, heads=heads, units=3)
-
     holdout = [SubjectHoldout()]
     relabelled = tiny_trials.table.assign(label=np.roll(tiny_trials.labels, 1))
     cases = [
@@ -242,7 +243,7 @@ def test_a_read_only_store_says_so(tiny_trials, tmp_path):
 
 
 def test_a_failing_fold_names_model_protocol_and_fold_and_keeps_the_others(tiny_trials, tmp_path):
-    model = tiny(learning_rate=1e30, clip_norm=None)
+    model = tiny(learning_rate=1e38, clip_norm=None, epochs=10)
     with pytest.raises(GaitDataError, match="hot, leave-one-subject-out, fold s01: the loss is no longer"):
         bench({"majority": "majority", "hot": model}, tiny_trials, tmp_path)
     assert sum(1 for _ in tmp_path.glob("majority-*/s0*")) == 4
@@ -253,6 +254,8 @@ def test_impossible_protocols_are_refused_before_any_training(tiny_trials, tmp_p
         bench("majority", tiny_trials[tiny_trials.subjects == "s01"], tmp_path)
     with pytest.raises(GaitDataError, match="did you mean extra_trees"):
         bench("extra_tree", tiny_trials, tmp_path)
+    with pytest.raises(GaitDataError, match="cannot be saved; define it by name"):
+        bench({"net": GaitClassifier(lambda inputs, heads: None)}, tiny_trials, tmp_path)
     assert not list(tmp_path.iterdir())
 
 

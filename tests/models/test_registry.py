@@ -144,6 +144,7 @@ def test_a_builder_knows_its_model():
 @pytest.mark.parametrize("model", ["compact_gru", own_network])
 def test_a_built_network_reads_a_dict_by_modality(model):
     network = Builder(model).build_network({"emg": (12, 6)}, GAIT)
+    assert list(network.input) == ["emg"]
     x = np.random.default_rng(0).normal(size=(2, 12, 6)).astype(np.float32)
     assert network.predict({"emg": x}, verbose=0).shape == (2, 3)
 
