@@ -9,7 +9,8 @@ export PYTHONHASHSEED ?= 0
 .PHONY: run test lint clean
 
 run: $(VENV)/installed
-	$(PY) -m nbconvert --to notebook --execute --ExecutePreprocessor.timeout=-1 --output-dir results $(NOTEBOOK).ipynb
+	$(PY) -m nbconvert --to notebook --execute --output-dir results $(NOTEBOOK).ipynb \
+		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.extra_arguments='--IPKernelApp.capture_fd_output=False'
 	$(PY) -m nbconvert --to html --output-dir results results/$(NOTEBOOK).ipynb
 
 test: $(VENV)/tested lint

@@ -23,7 +23,7 @@ _WHERE = {
     "SubjectKFold": "gaitlib.evaluation",
     "TrialKFold": "gaitlib.evaluation",
 }
-_ROOMS = ("conventions", "datasets", "evaluation", "models", "plots", "preprocessing", "recipes", "training")
+_ROOMS = ("conventions", "datasets", "evaluation", "models", "plots", "preprocessing", "recipes", "study", "training")
 
 __all__ = [*_WHERE, *_ROOMS]
 

@@ -28,6 +28,11 @@ KINECT_V2_JOINTS = (
 PELVIS_NAMES = ("pelvis", "spine_base")
 CHEST_NAMES = ("chest", "spine_shoulder", "spine_chest")
 
+# Joints that carry gait: without hands and face, whose tracking is mostly noise. A skeleton has some of them.
+GAIT_JOINTS = ("spine_mid", "naval", "spine_shoulder", "chest", "head") + tuple(
+    f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "hip", "knee", "ankle", "foot")
+)
+
 BONES = (
     ("spine_base", "spine_mid"), ("spine_mid", "spine_shoulder"), ("spine_shoulder", "neck"), ("neck", "head"),
     ("spine_shoulder", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),

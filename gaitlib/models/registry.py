@@ -95,7 +95,9 @@ def info(name: str) -> ModelInfo:
     raise GaitDataError(f"unknown model '{name}'; {hint}Known: {', '.join(available())}")
 
 
-def build(name: str, inputs: Mapping[str, tuple], n_classes=None, heads: Mapping[str, Head] | None = None, **parameters):
+def build(
+    name: str, inputs: Mapping[str, tuple], n_classes=None, heads: Mapping[str, Head] | None = None, **parameters
+):
     """Build an uncompiled network with named inputs and linear outputs.
 
     Parameters

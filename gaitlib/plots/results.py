@@ -41,7 +41,7 @@ def learning_curves(runs, model: str, protocol: str | None = None):
         handles = [plt.Line2D([], [], color=PALETTE[k]) for k in (0, 1)]
         watched = "val_loss" in history and history["val_loss"].notna().any()
         names = ["learnt from", "watched (validation)"] if watched else ["learnt from"]
-        axes[1].legend(handles[: len(names)], names, title="trials", loc="lower right")
+        axes[1].legend(handles[: len(names)], names, title="trials", loc="center left", bbox_to_anchor=(1, 0.5))
         n_folds = history["fold"].nunique()
         title = f"{model}, {protocol}, {n_folds} fold{'s' * (n_folds > 1)}, one line each"
         figure.suptitle(f"{runs.data}\n{title}", x=0.01, ha="left")
