@@ -289,6 +289,4 @@ def _label_of(trial_ids, trials) -> np.ndarray:
 
 def _concatenate(parts) -> LabelledSamples:
     inputs = {name: np.concatenate([p.inputs[name] for p in parts]) for name in parts[0].inputs}
-    return LabelledSamples(
-        inputs, np.concatenate([p.target for p in parts]), np.concatenate([p.weight for p in parts])
-    )
+    return LabelledSamples(inputs, np.concatenate([p.target for p in parts]), np.concatenate([p.weight for p in parts]))

@@ -61,7 +61,9 @@ def steps_for(trials, classical: bool = False) -> Pipeline:
         steps.append((f"scale_{name}", Frames(scaler, name)))
         if m.kind == "sequence":
             longest = max(len(v) for v in m.values if v is not None)
-            crop = Crop(WINDOW_FRAMES, "sliding", HOP_FRAMES, name) if skeleton else Crop(longest, "last", modality=name)
+            crop = (
+                Crop(WINDOW_FRAMES, "sliding", HOP_FRAMES, name) if skeleton else Crop(longest, "last", modality=name)
+            )
             steps.append((f"crop_{name}", crop))
     last = ("statistics", SummaryStatistics()) if classical else ("tensors", Tensors())
     return Pipeline([*steps, last])

@@ -91,7 +91,9 @@ def _encode(value, arrays, place):
         return {"name": _name(value, place)}
     if isinstance(value, BaseEstimator) or type(value).__module__.split(".")[0] in ALLOWED_PACKAGES:
         return {"object": _name(type(value), place), "state": _encode(vars(value), arrays, place)}
-    raise GaitDataError(f"{place}: a {type(value).__name__} cannot be saved safely; use gaitlib's or scikit-learn's parts")
+    raise GaitDataError(
+        f"{place}: a {type(value).__name__} cannot be saved safely; use gaitlib's or scikit-learn's parts"
+    )
 
 
 def _keep(array, arrays) -> str:
@@ -160,7 +162,8 @@ def _resolve(name, custom):
         return custom[qualname]
     if module.split(".")[0] not in ALLOWED_PACKAGES:
         raise GaitDataError(
-            f"the file asks for '{qualname}' of '{module}'; if it is yours, load with custom_objects={{'{qualname}': {qualname}}}"
+            f"the file asks for '{qualname}' of '{module}'; if it is yours, "
+            f"load with custom_objects={{'{qualname}': {qualname}}}"
         )
     thing = importlib.import_module(module)
     for part in qualname.split("."):

@@ -35,7 +35,9 @@ PROFILES = {
     p.name: p
     for p in (
         Profile("quick", {"n_subjects": 4, "n_walks": 3}, ("majority", "extra_trees", "compact_gru"), 4),
-        Profile("default", {"n_subjects": 12, "n_walks": 5}, ("majority", "extra_trees", "compact_gru", "temporal_cnn"), 15),
+        Profile(
+            "default", {"n_subjects": 12, "n_walks": 5}, ("majority", "extra_trees", "compact_gru", "temporal_cnn"), 15
+        ),
         Profile(
             "full",
             {"n_subjects": 12, "n_walks": 20},

@@ -156,9 +156,7 @@ def train_network(network, train, validation, settings, seed, jit=False, progres
         patience = max(1, settings.patience // 2)
         callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor, factor=0.5, patience=patience, min_lr=1e-6))
     if validation is not None:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(monitor, patience=settings.patience, restore_best_weights=True)
-        )
+        callbacks.append(keras.callbacks.EarlyStopping(monitor, patience=settings.patience, restore_best_weights=True))
         # Equal batches: a smaller last one would compile again and weigh too much in the mean.
         n_batches = -(-len(validation) // 512)
         validation = batches(validation, -(-len(validation) // n_batches))

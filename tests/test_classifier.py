@@ -31,7 +31,9 @@ def fitted(tiny_trials):
 def test_learns_a_planted_gait_on_a_new_person():
     trials = gaitlib.synthetic_trials(n_subjects=6, n_walks=4, signature=0.3, class_effect=2, seed=0)
     new = trials.subjects == "s01"
-    model = GaitClassifier(Builder("compact_gru", units=32), training=Training(epochs=15, batch_size=8, learning_rate=3e-3))
+    model = GaitClassifier(
+        Builder("compact_gru", units=32), training=Training(epochs=15, batch_size=8, learning_rate=3e-3)
+    )
     assert model.fit(trials[~new]).score(trials[new]) > 0.7
 
 
@@ -47,14 +49,16 @@ def test_one_row_a_trial_is_the_mean_over_its_windows(fitted, tiny_trials):
 
 def test_predictions_follow_the_order_of_the_trials(fitted, tiny_trials):
     order = np.random.default_rng(0).permutation(len(tiny_trials))
-    np.testing.assert_allclose(fitted.predict_proba(tiny_trials[order]), fitted.predict_proba(tiny_trials)[order], atol=1e-6)
+    np.testing.assert_allclose(
+        fitted.predict_proba(tiny_trials[order]), fitted.predict_proba(tiny_trials)[order], atol=1e-6
+    )
 
 
 def test_a_trial_weighs_once_however_many_windows_it_has(fitted, tiny_trials):
     samples = fitted.steps_.transform(tiny_trials)
     weight = fitted._labelled(samples, tiny_trials, None).weight
     by_trial = np.array([weight[samples.trial == t].sum() for t in tiny_trials.ids])
-    assert len(set((samples.trial == t).sum() for t in tiny_trials.ids)) > 1
+    assert len({(samples.trial == t).sum() for t in tiny_trials.ids}) > 1
     np.testing.assert_allclose(by_trial, by_trial[0], rtol=1e-5)
 
 
@@ -178,7 +182,9 @@ def test_stages_follow_each_other_on_the_same_weights(tiny_trials):
 def test_mirror_adds_copies_of_training_trials_only(tiny_trials):
     """Steps stay fitted on the originals, and the mirrored copies are learnt."""
     settings = Training(epochs=1, augment=(gaitlib.Mirror(),))
-    plain = GaitClassifier(Builder("compact_gru", units=4), training=Training(epochs=1), validation=None).fit(tiny_trials)
+    plain = GaitClassifier(Builder("compact_gru", units=4), training=Training(epochs=1), validation=None).fit(
+        tiny_trials
+    )
     mirrored = GaitClassifier(Builder("compact_gru", units=4), training=settings, validation=None).fit(tiny_trials)
     name = "scale_skeleton"
     np.testing.assert_array_equal(plain.steps_[name].transformer_.mean_, mirrored.steps_[name].transformer_.mean_)

@@ -62,12 +62,16 @@ def test_fitted_classifiers_come_back_the_same(estimator, tmp_path):
 
 json_like = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text() | st.integers(), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text() | st.integers(), inner)
+    ),
     max_leaves=8,
 )
 
 
-@given(value=json_like, array=hnp.arrays(st.sampled_from([np.float32, np.int64, bool, "U3"]), hnp.array_shapes(max_dims=3)))
+@given(
+    value=json_like, array=hnp.arrays(st.sampled_from([np.float32, np.int64, bool, "U3"]), hnp.array_shapes(max_dims=3))
+)
 def test_plain_values_and_arrays_come_back_the_same(value, array, tmp_path_factory):
     loaded, again = round_trip((value, array), tmp_path_factory.mktemp("state"))
     assert loaded == value

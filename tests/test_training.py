@@ -120,7 +120,9 @@ def test_sample_weights_count(network, samples):
 
 def test_predictions_do_not_depend_on_the_batch(network, samples):
     whole = predict_network(network, samples.inputs)
-    single = np.concatenate([predict_network(network, {"features": samples.inputs["features"][[i]]}) for i in range(70)])
+    single = np.concatenate(
+        [predict_network(network, {"features": samples.inputs["features"][[i]]}) for i in range(70)]
+    )
     np.testing.assert_allclose(whole, single, atol=1e-6)
     np.testing.assert_allclose(whole.sum(axis=1), 1)
 
@@ -146,7 +148,8 @@ def test_resources_are_measured():
 
 
 def test_importing_gaitlib_loads_no_backend():
-    code = "import sys, gaitlib; gaitlib.TrialSet; gaitlib.plots; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
+    use = "import sys, gaitlib; gaitlib.TrialSet; gaitlib.load_trials; gaitlib.synthetic_trials; gaitlib.plots"
+    code = f"{use}; print([m for m in ('tensorflow', 'keras', 'jax') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
 

@@ -15,7 +15,8 @@ from sklearn.utils import _safe_indexing
 
 from gaitlib import GaitDataError, TrialSet
 from gaitlib.datasets.report import LoadReport
-from gaitlib.trials import HistoryEntry, object_array
+from gaitlib.modality import object_array
+from gaitlib.trials import HistoryEntry
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -22,7 +22,8 @@ from gaitlib.datasets import repair
 from gaitlib.datasets.files import FileTree
 from gaitlib.datasets.report import LoadReport
 from gaitlib.errors import GaitDataError
-from gaitlib.trials import Modality, TrialSet, object_array
+from gaitlib.modality import Modality, object_array
+from gaitlib.trials import TrialSet
 
 NAME = "Kinect v2 pathological gaits (simulated by healthy people)"
 FILE_NAME = re.compile(r"human(\d+)_([A-Za-z_ -]+?)_?(\d+)_SkeletonData(\d+)\.csv$")

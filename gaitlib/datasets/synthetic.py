@@ -9,7 +9,8 @@ import pandas as pd
 
 from gaitlib.conventions import GAITS, KINECT_V2_JOINTS, skeleton_channels
 from gaitlib.errors import GaitDataError
-from gaitlib.trials import Modality, TrialSet, object_array
+from gaitlib.modality import Modality, object_array
+from gaitlib.trials import TrialSet
 
 RATE_HZ = 30.0
 NOISE_M = 0.01

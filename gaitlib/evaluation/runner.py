@@ -1,5 +1,6 @@
 """Train and test models under protocols, fold by fold, and go on where a stopped benchmark ended."""
 
+import gc
 import hashlib
 import json
 import re
@@ -71,6 +72,7 @@ def benchmark(models, trials, protocols=None, store="results/runs", seed=0, prog
                     result = kept.read(fold.name)
                     if result is None:
                         result = _run_fold(kept, name, template, trials, protocol, fold, seed, progress)
+                        gc.collect()  # Keras models hold themselves in cycles, with the data they were trained on
                     results.append(result)
                     bar.update()
                 runs.append(Run(name, protocol.name, protocol.claim, results))
@@ -138,7 +140,9 @@ def _built(template, training_trials) -> dict:
 
     It also finds settings that cannot work before any long training.
     """
-    few = np.concatenate([np.flatnonzero(training_trials.labels == c)[:PROBE_TRIALS_A_CLASS] for c in training_trials.classes])
+    few = np.concatenate(
+        [np.flatnonzero(training_trials.labels == c)[:PROBE_TRIALS_A_CLASS] for c in training_trials.classes]
+    )
     builder = GaitClassifier._builder(template)
     steps = GaitClassifier._steps(template, training_trials)
     described = {"steps": saving.spec(steps)}
@@ -168,5 +172,7 @@ def _code() -> str:
     """Digest of the package's own code that a result depends on."""
     package = Path(gaitlib.__file__).parent
     parts = ["classifier.py", "conventions.py", "recipes.py", "training.py", "validation.py"]
-    files = [package / p for p in parts] + sorted(package.glob("preprocessing/*.py")) + sorted(package.glob("models/*.py"))
+    files = (
+        [package / p for p in parts] + sorted(package.glob("preprocessing/*.py")) + sorted(package.glob("models/*.py"))
+    )
     return hashlib.blake2b(b"".join(f.read_bytes() for f in files), digest_size=8).hexdigest()

@@ -12,7 +12,6 @@ import pandas as pd
 from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
 
-
 TEXT_COLUMNS = ("part", "trial", "subject", "walk", "label", "predicted")
 
 

@@ -24,13 +24,17 @@ def learning_curves(runs, model: str, protocol: str | None = None):
     """
     history = runs.histories()
     if history.empty or model not in set(history["model"]):
-        raise GaitDataError(f"'{model}' has no epochs to draw; networks with some: {sorted(set(history.get('model', [])))}")
+        raise GaitDataError(
+            f"'{model}' has no epochs to draw; networks with some: {sorted(set(history.get('model', [])))}"
+        )
     history = history[history["model"] == model]
     protocol = protocol or history["protocol"].iloc[0]
     history = history[history["protocol"] == protocol]
     with style():
         figure, axes = plt.subplots(1, 2, figsize=(11, 3.2), sharex=True)
-        for axis, quantity, unit in zip(axes, ("loss", "accuracy"), ("cross-entropy (nats)", "share correct"), strict=True):
+        for axis, quantity, unit in zip(
+            axes, ("loss", "accuracy"), ("cross-entropy (nats)", "share correct"), strict=True
+        ):
             for _, fold in history.groupby("fold", sort=False):
                 axis.plot(fold["epoch"], fold[quantity], color=PALETTE[0], linewidth=1, alpha=0.8)
                 if f"val_{quantity}" in fold:
@@ -66,7 +70,9 @@ def confusion_matrices(runs, model: str):
         for axis, run in zip(axes.flat, own, strict=True):
             counts = runs.confusion(model, run.protocol)
             share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-            text = np.array([f"{s:.2f}\n{c}" for s, c in zip(share.to_numpy().flat, counts.to_numpy().flat, strict=True)])
+            text = np.array(
+                [f"{s:.2f}\n{c}" for s, c in zip(share.to_numpy().flat, counts.to_numpy().flat, strict=True)]
+            )
             names = [label(c) for c in counts.index]
             sns.heatmap(
                 share, ax=axis, vmin=0, vmax=1, cmap="Blues", square=True, cbar=False, linewidths=0.5,
@@ -96,9 +102,7 @@ def per_subject(runs):
     on_new_people = {run.protocol: run.on_new_people for run in runs.runs}
     chance = 1 / len(runs.classes)
     with style():
-        figure, axes = plt.subplots(
-            1, len(models), figsize=(1.5 + 3.1 * len(models), 4.2), sharey=True, squeeze=False
-        )
+        figure, axes = plt.subplots(1, len(models), figsize=(1.5 + 3.1 * len(models), 4.2), sharey=True, squeeze=False)
         for axis, model in zip(axes.flat, models, strict=True):
             for protocol in accuracy[model].columns:
                 values = accuracy[model][protocol].dropna()
@@ -107,14 +111,18 @@ def per_subject(runs):
                     values, values.index, "o" if honest else "D", color=HONEST if honest else CONTRAST,
                     markerfacecolor=HONEST if honest else "none", markersize=7, label=protocol,
                 )  # fmt: skip
-                axis.axvline(values.mean(), color=HONEST if honest else CONTRAST, linewidth=1, linestyle="-" if honest else "--")
+                axis.axvline(
+                    values.mean(), color=HONEST if honest else CONTRAST, linewidth=1, linestyle="-" if honest else "--"
+                )
             axis.axvline(chance, color="0.6", linewidth=1, linestyle=":")
             axis.set(xlim=(-0.03, 1.03), xlabel="accuracy", title=label(model))
         axes[0, 0].invert_yaxis()
         axes[0, 0].set_ylabel("subject")
         handles, names = axes.flat[-1].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(names))
-        figure.suptitle(f"{runs.data}\naccuracy by subject; lines: mean over subjects, dotted: chance", x=0.01, ha="left")
+        figure.suptitle(
+            f"{runs.data}\naccuracy by subject; lines: mean over subjects, dotted: chance", x=0.01, ha="left"
+        )
     return figure
 
 
@@ -138,7 +146,13 @@ def per_class(runs, protocol: str | None = None):
         width = 0.8 / len(models)
         for k, model in enumerate(models):
             scores = runs.per_class(model, protocol)["F1"]
-            axis.bar(np.arange(len(scores)) + (k - (len(models) - 1) / 2) * width, scores, width, color=PALETTE[k], label=label(model))
+            axis.bar(
+                np.arange(len(scores)) + (k - (len(models) - 1) / 2) * width,
+                scores,
+                width,
+                color=PALETTE[k],
+                label=label(model),
+            )
         axis.set_xticks(np.arange(len(runs.classes)), [label(c) for c in runs.classes])
         axis.set(ylim=(0, 1), ylabel="F1")
         axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="model")

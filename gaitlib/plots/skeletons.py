@@ -36,11 +36,15 @@ def stick_figures(trials, n_figures: int = 7, seconds: float = 2.0, modality: st
             i = int(np.flatnonzero(trials.labels == name)[0])
             values, time_s = m.values[i], m.time_s[i]
             middle = time_s[len(time_s) // 2]
-            shown = np.linspace(
-                np.searchsorted(time_s, middle - seconds / 2),
-                np.searchsorted(time_s, middle + seconds / 2) - 1,
-                n_figures,
-            ).astype(int).clip(0, len(time_s) - 1)
+            shown = (
+                np.linspace(
+                    np.searchsorted(time_s, middle - seconds / 2),
+                    np.searchsorted(time_s, middle + seconds / 2) - 1,
+                    n_figures,
+                )
+                .astype(int)
+                .clip(0, len(time_s) - 1)
+            )
             for k, frame in enumerate(shown):
                 for a, b in bones:
                     columns = [joint_columns(m.channels, a), joint_columns(m.channels, b)]
@@ -49,7 +53,9 @@ def stick_figures(trials, n_figures: int = 7, seconds: float = 2.0, modality: st
                     axis.plot(y + 0.25 * k, z, color=colour, linewidth=1.6, solid_capstyle="round")
             axis.set_title(f"{label(name)} ({trials.subjects[i]})", loc="left")
             axis.set_aspect("equal")
-            axis.set_xlabel(f"walking direction, {1000 * seconds / (n_figures - 1):.0f} ms and 0.25 m added a figure (m)")
+            axis.set_xlabel(
+                f"walking direction, {1000 * seconds / (n_figures - 1):.0f} ms and 0.25 m added a figure (m)"
+            )
         for axis in axes[:, 0]:
             axis.set_ylabel("height (m)")
         for axis in axes.flat[len(classes) :]:

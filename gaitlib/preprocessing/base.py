@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from gaitlib.errors import GaitDataError
-from gaitlib.trials import HistoryEntry, Modality, TrialSet
+from gaitlib.modality import Modality
+from gaitlib.trials import HistoryEntry, TrialSet
 
 
 class Step(TransformerMixin, BaseEstimator):

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.base import clone
 
 from gaitlib.errors import GaitDataError
+from gaitlib.modality import object_array
 from gaitlib.preprocessing.base import Step, require_finite
-from gaitlib.trials import object_array
 
 
 class Frames(Step):
@@ -52,7 +52,7 @@ class Frames(Step):
         self.channels_in_ = m.channels
         pooled = np.concatenate([np.atleast_2d(v) for v in m.values[m.present()]])
         self.transformer_ = clone(self.transformer).fit(pooled)
-        self.channels_ = tuple(str(n) for n in self.transformer_.get_feature_names_out(list(m.channels)))
+        self.channels_ = tuple(str(n) for n in self._names_out(list(m.channels)))
 
     def _transform(self, trials):
         require_finite(trials, self.modality)
@@ -69,7 +69,18 @@ class Frames(Step):
             changed = np.asarray(self.transformer_.transform(np.concatenate(rows)), np.float32)
             parts = np.split(changed, np.cumsum([len(r) for r in rows])[:-1])
             values[present] = object_array([p[0] if m.kind == "static" else p for p in parts])
-        return trials.with_modality(self.modality, replace(m, values=values, channels=self.channels_))
+        # A selection keeps the unit; after scaling or PCA there is none.
+        unit = m.unit if hasattr(self.transformer_, "get_support") else ""
+        return trials.with_modality(self.modality, replace(m, values=values, channels=self.channels_, unit=unit))
+
+    def _names_out(self, names):
+        try:
+            return self.transformer_.get_feature_names_out(names)
+        except AttributeError:
+            raise GaitDataError(
+                f"{self.transformer!r} does not name its outputs; for a FunctionTransformer give "
+                "feature_names_out='one-to-one'"
+            ) from None
 
 
 def variance_score(X, y=None) -> np.ndarray:

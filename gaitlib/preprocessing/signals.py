@@ -48,8 +48,8 @@ class RepairFrames(Step):
 class FillMissing(Step):
     """Interpolate NaN and inf over short runs of frames; refuse longer ones.
 
-    Within a trial each channel is interpolated linearly over frames; at the ends the nearest value is held.
-    Nothing is ever replaced by 0.
+    Within a trial each channel is interpolated linearly over the original frame numbers; at the ends the nearest value
+    is held. Nothing is ever replaced by 0.
 
     Parameters
     ----------
@@ -72,12 +72,11 @@ class FillMissing(Step):
         values = m.values.copy()
         for i, trial in enumerate(trials.ids):
             if values[i] is not None and not np.isfinite(values[i]).all():
-                values[i] = self._fill(trial, values[i], m.channels)
+                values[i] = self._fill(trial, values[i], m.frames[i], m.channels)
         return trials.with_modality(self.modality, replace(m, values=values))
 
-    def _fill(self, trial, values, channels):
+    def _fill(self, trial, values, frames, channels):
         values = values.copy()
-        frames = np.arange(len(values))
         for c, channel in enumerate(channels):
             known = np.isfinite(values[:, c])
             run, place = _longest_run(~known), f"{trial}, modality '{self.modality}', channel '{channel}'"

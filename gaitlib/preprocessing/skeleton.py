@@ -118,6 +118,8 @@ class AddVelocity(_SkeletonStep):
         columns = position_columns(m.channels)
         suffix = "mps" if m.unit == "m" else "per_s"
         names = [f"{m.channels[c]}_{suffix}" for c in columns]
+        if set(names) & set(m.channels):
+            raise GaitDataError(f"'{self.modality}' has velocities already; use AddVelocity() once")
         values = m.values.copy()
         for i, trial in enumerate(trials.ids):
             if values[i] is None:

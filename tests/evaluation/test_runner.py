@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -119,7 +120,7 @@ def test_test_trials_do_not_move_a_prediction(tiny_trials, tmp_path):
     values = spoilt.values.copy()
     for i in np.flatnonzero(tiny_trials.subjects == "s01"):
         values[i] = values[i] * 3 + 1
-    other = tiny_trials.with_modality("skeleton", gaitlib.trials.replace(spoilt, values=values))
+    other = tiny_trials.with_modality("skeleton", replace(spoilt, values=values))
     models = [
         bench({"net": tiny()}, data, tmp_path / str(k)).runs[0].folds[0].classifier(OWN)
         for k, data in enumerate((tiny_trials, other))
@@ -218,7 +219,7 @@ def test_the_key_changes_with_everything_that_matters(tiny_trials, tmp_path):
         (tiny(epochs=1), tiny_trials, [SubjectHoldout(seed=1)], {}),
         (tiny(epochs=1), tiny_trials, [SubjectHoldout(validation=False)], {}),
         (tiny(epochs=1), tiny_trials, holdout, {"seed": 1}),
-        (tiny(epochs=1), gaitlib.trials.replace(tiny_trials, table=relabelled), holdout, {}),
+        (tiny(epochs=1), replace(tiny_trials, table=relabelled), holdout, {}),
         (tiny(epochs=1), CentrePelvis().fit_transform(tiny_trials), holdout, {}),
         (GaitClassifier(other_network, training=Training(epochs=1)), tiny_trials, holdout, {}),
     ]
@@ -285,7 +286,7 @@ def test_tables_agree_with_the_predictions(tiny_trials, tmp_path):
 def test_views_of_a_walk_are_averaged_on_request(tmp_path):
     trials = gaitlib.synthetic_trials(n_subjects=3, n_walks=2, seed=0)
     walk = trials.table.groupby(["subject", "label"]).ngroup().astype(str)  # two views each
-    trials = gaitlib.trials.replace(trials, table=trials.table.assign(walk=walk))
+    trials = replace(trials, table=trials.table.assign(walk=walk))
     runs = bench({"trees": TREES}, trials, tmp_path)
     per_walk = runs.predictions(per="walk").set_index("walk")
     for walk_id, views in runs.predictions().groupby("walk"):
