@@ -5,6 +5,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from gaitlib.conventions import CHEST_NAMES, GAIT_JOINTS, PELVIS_NAMES
 from gaitlib.preprocessing import (
+    AddJointAngles,
     CentrePelvis,
     Crop,
     Frames,
@@ -13,6 +14,7 @@ from gaitlib.preprocessing import (
     SummaryStatistics,
     Tensors,
 )
+from gaitlib.preprocessing.skeleton import ANGLES
 
 WINDOW_FRAMES, HOP_FRAMES = 60, 20  # two seconds at 30 Hz hold a whole gait cycle
 
@@ -23,20 +25,25 @@ def is_skeleton(modality) -> bool:
 
 
 def skeleton_steps(modality, name: str) -> list:
-    """Named steps that take place, stature and badly tracked joints out of a skeleton; they learn nothing."""
+    """Named steps that take place, stature and badly tracked joints out of a skeleton and add joint angles.
+
+    None of them learns from other trials. Angles are left out where a skeleton lacks a joint that they need.
+    """
     joints = [joint for joint in GAIT_JOINTS if f"{joint}_x" in modality.channels]
+    needed = {joint for triple in ANGLES.values() for joint in triple} - {"chest"}
     return [
         (f"centre_{name}", CentrePelvis(name)),
         (f"stature_{name}", ScaleStature(name)),
         (f"joints_{name}", SelectJoints(joints, name)),
+        *([(f"angles_{name}", AddJointAngles(name))] if needed <= set(joints) else []),
     ]
 
 
 def steps_for(trials, classical: bool = False) -> Pipeline:
     """The default pipeline for the modalities of some training trials.
 
-    Skeletons are centred on the pelvis and scaled by body length, and lose hands and face; sequences and static values
-    are standardised and images scaled to 0..1, per channel, by training frames. A network reads windows of 60 frames of
+    Skeletons are centred on the pelvis and scaled by body length, lose hands and face, and get joint angles; sequences
+    and static values are standardised and images scaled to 0..1, per channel, by training frames. A network reads windows of 60 frames of
     a skeleton, 20 apart (of other sequences: as many frames as the longest training trial has); classical
     models read summary statistics of the whole trial. How the skeleton settings were chosen:
     ``benchmarks/choose_settings.py``.
