@@ -42,9 +42,9 @@ def skeleton_steps(modality, name: str) -> list:
 def steps_for(trials, classical: bool = False) -> Pipeline:
     """The default pipeline for the modalities of some training trials.
 
-    Skeletons are centred on the pelvis and scaled by body length, lose hands and face, and get joint angles; sequences
-    and static values are standardised and images scaled to 0..1, per channel, by training frames. A network reads windows of 60 frames of
-    a skeleton, 20 apart (of other sequences: as many frames as the longest training trial has); classical
+    Skeletons are centred on the pelvis and scaled by body length, lose hands and face, and get joint angles;
+    sequences and static values are standardised and images scaled to 0..1, per channel, by training frames. A network
+    reads windows of a skeleton (of other sequences: as many frames as the longest training trial has); classical
     models read summary statistics of the whole trial. How the skeleton settings were chosen:
     ``benchmarks/choose_settings.py``.
 
@@ -68,9 +68,7 @@ def steps_for(trials, classical: bool = False) -> Pipeline:
         steps.append((f"scale_{name}", Frames(scaler, name)))
         if m.kind == "sequence":
             longest = max(len(v) for v in m.values if v is not None)
-            crop = (
-                Crop(WINDOW_FRAMES, "sliding", HOP_FRAMES, name) if skeleton else Crop(longest, "last", modality=name)
-            )
-            steps.append((f"crop_{name}", crop))
+            windows, whole = Crop(WINDOW_FRAMES, "sliding", HOP_FRAMES, name), Crop(longest, "last", modality=name)
+            steps.append((f"crop_{name}", windows if skeleton else whole))
     last = ("statistics", SummaryStatistics()) if classical else ("tensors", Tensors())
     return Pipeline([*steps, last])
