@@ -63,20 +63,27 @@ def trees(*added):
     return GaitClassifier("extra_trees", make_pipeline(*prepare, SummaryStatistics()))
 
 
-WINDOWS = (60, "sliding", 20)
+def windows(frames, hop):
+    return {"crop": (frames, "sliding", hop), "epochs": 15}
+
+
+ANGLES = {"added": [AddJointAngles()]}
 SETTINGS = {
     "trees": trees(),
     "trees_velocity": trees(AddVelocity()),
     "trees_angles": trees(AddJointAngles()),
     "last100": setting(),
+    "last100_velocity": setting(added=[AddVelocity()]),
     "last100_mirror": setting(mirror=True),
-    "windows60": setting(crop=WINDOWS, epochs=15),
-    "windows60_velocity": setting(crop=WINDOWS, added=[AddVelocity()], epochs=15),
-    "windows60_angles": setting(crop=WINDOWS, added=[AddJointAngles()], epochs=15),
-    "windows60_l2": setting(crop=WINDOWS, l2=1e-3, epochs=15),
-    "windows40": setting(crop=(40, "sliding", 15), epochs=15),
-    "cnn_windows60": setting("temporal_cnn", crop=WINDOWS, epochs=15),
-    "cnn_windows60_angles": setting("temporal_cnn", crop=WINDOWS, added=[AddJointAngles()], epochs=15),
+    "windows60": setting(**windows(60, 20)),
+    "windows60_velocity": setting(added=[AddVelocity()], **windows(60, 20)),
+    "windows60_l2": setting(l2=1e-3, **windows(60, 20)),
+    "windows60_angles": setting(**ANGLES, **windows(60, 20)),
+    "windows40": setting(**windows(40, 15)),
+    "windows40_angles": setting(**ANGLES, **windows(40, 15)),
+    "windows30_angles": setting(**ANGLES, **windows(30, 10)),
+    "cnn_windows60": setting("temporal_cnn", **windows(60, 20)),
+    "cnn_windows40_angles": setting("temporal_cnn", **ANGLES, **windows(40, 15)),
 }
 
 

@@ -19,7 +19,7 @@ from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.protocols import Fold, LeaveOneSubjectOut, Protocol
 from gaitlib.evaluation.results import Run, Runs
-from gaitlib.evaluation.store import RunStore
+from gaitlib.evaluation.store import TEXT_COLUMNS, RunStore
 from gaitlib.models import Head
 
 PROBE_TRIALS_A_CLASS = 4
@@ -57,6 +57,7 @@ def benchmark(models, trials, protocols=None, store="results/runs", seed=0, prog
     """
     protocols = [LeaveOneSubjectOut()] if protocols is None else list(protocols)
     named = _named_models(models)
+    _check_names(protocols, trials)
     for template in named.values():
         saving.check_can_be_saved(template.get_params(deep=False))
     planned = [(protocol, protocol.folds(trials)) for protocol in protocols]
@@ -77,6 +78,17 @@ def benchmark(models, trials, protocols=None, store="results/runs", seed=0, prog
                     bar.update()
                 runs.append(Run(name, protocol.name, protocol.claim, results))
     return Runs(runs, trials.name, trials.classes, custom_objects)
+
+
+def _check_names(protocols, trials) -> None:
+    """Refuse names that could not be told apart in the tables."""
+    names = [protocol.name for protocol in protocols]
+    if len(set(names)) < len(names):
+        raise GaitDataError("two protocols of the same name in one benchmark; run them in two, with their own tables")
+    if clash := set(trials.classes) & set(TEXT_COLUMNS):
+        raise GaitDataError(
+            f"a class may not be called {', '.join(sorted(clash))}: the tables use that name; rename it"
+        )
 
 
 def _named_models(models) -> dict[str, GaitClassifier]:

@@ -1,7 +1,9 @@
 """Results on disk: a folder a run, a folder a fold, written the moment the fold ends."""
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -68,7 +70,7 @@ class RunStore:
 
     def read(self, fold_name: str) -> FoldResult | None:
         """A finished fold, or None. A damaged one is removed, to be trained again."""
-        folder = self.folder / fold_name
+        folder = self._place(fold_name)
         if not folder.exists():
             return None
         try:
@@ -85,7 +87,8 @@ class RunStore:
 
     def write(self, fold_name: str, predictions, classifier: GaitClassifier, resources: dict) -> FoldResult:
         """Keep a finished fold: everything goes into a hidden folder that is renamed when it is whole."""
-        partial = Path(tempfile.mkdtemp(prefix=f".{fold_name}.", dir=self.folder))
+        place = self._place(fold_name)
+        partial = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=self.folder))
         try:
             predictions.to_csv(partial / "predictions.csv", index=False)
             history = classifier.history_.to_dict(orient="list")
@@ -94,9 +97,9 @@ class RunStore:
             classifier.save(partial / "classifier")
             os.chmod(partial, 0o755)
             try:
-                os.rename(partial, self.folder / fold_name)
+                os.rename(partial, place)
             except OSError:
-                if not (self.folder / fold_name).exists():  # else another process finished the same fold first
+                if not place.exists():  # else another process finished the same fold first
                     raise
         except OSError as error:
             raise GaitDataError(
@@ -105,6 +108,13 @@ class RunStore:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return self.read(fold_name)
+
+    def _place(self, fold_name: str) -> Path:
+        """The folder of a fold: its name, or a safe version with a hash where a subject's name holds odd characters."""
+        safe = re.sub(r"[^A-Za-z0-9_+-]", "_", fold_name)[:80]
+        if safe != fold_name:
+            safe += "-" + hashlib.blake2b(fold_name.encode(), digest_size=4).hexdigest()
+        return self.folder / safe
 
 
 def _write_atomically(path: Path, text: str) -> None:

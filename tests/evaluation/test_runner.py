@@ -197,6 +197,23 @@ def test_killed_in_the_middle_it_goes_on_and_gives_the_same_table(tmp_path):
     assert {name: (folder / name).stat().st_mtime_ns for name in finished} == finished
 
 
+def test_odd_subject_names_stay_inside_the_store(tiny_trials, tmp_path):
+    odd = {"s01": "../a", "s02": "a/b", "s03": "a_b", "s04": "."}
+    table = tiny_trials.table.assign(subject=[odd[s] for s in tiny_trials.subjects])
+    runs = bench("majority", replace(tiny_trials, table=table), tmp_path / "store")
+    assert [fold.name for fold in runs.runs[0].folds] == sorted(odd.values())
+    assert len({fold.folder for fold in runs.runs[0].folds}) == 4
+    assert all(fold.folder.parent.parent == tmp_path / "store" for fold in runs.runs[0].folds)
+
+
+def test_names_that_could_not_be_told_apart_are_refused(tiny_trials, tmp_path):
+    with pytest.raises(GaitDataError, match="two protocols of the same name"):
+        bench("majority", tiny_trials, tmp_path, [LeaveOneSubjectOut(), LeaveOneSubjectOut(validation=False)])
+    clash = tiny_trials.table.assign(label=["walk" if y == "normal" else y for y in tiny_trials.labels])
+    with pytest.raises(GaitDataError, match="may not be called walk"):
+        bench("majority", replace(tiny_trials, table=clash), tmp_path)
+
+
 @pytest.mark.parametrize("file", ["predictions.csv", "fold.json"])
 def test_a_damaged_fold_is_trained_again(tiny_trials, tmp_path, file):
     before = bench("majority", tiny_trials, tmp_path)
