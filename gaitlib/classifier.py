@@ -93,6 +93,8 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
             If labels are missing or do not equal y, if only one class is there, or the loss is no number.
         """
         labels = self._check(trials, y)
+        for learnt in ("network_", "estimator_"):  # of an earlier fit, perhaps of another kind of model
+            vars(self).pop(learnt, None)
         builder = self._builder()
         classical = builder.kind == "classical"
         if validation is None and not classical:

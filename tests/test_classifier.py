@@ -112,6 +112,13 @@ def test_works_with_grid_search_over_step_builder_and_training(tiny_trials):
     assert any(getattr(layer, "units", None) == 4 for layer in best.network_.layers)
 
 
+def test_fitted_again_as_another_kind_of_model_it_forgets_the_first(tiny_trials):
+    model = GaitClassifier(own_network, training=FAST).fit(tiny_trials)
+    model.set_params(model="majority").fit(tiny_trials)
+    assert not hasattr(model, "network_")
+    assert len(set(model.predict(tiny_trials))) == 1
+
+
 def test_clone_keeps_parameters_and_drops_what_was_learnt(fitted):
     copy = clone(fitted)
     assert copy.get_params()["model__units"] == 16
