@@ -83,6 +83,7 @@ SETTINGS = {
     "windows40_angles": setting(**ANGLES, **windows(40, 15)),
     "windows30_angles": setting(**ANGLES, **windows(30, 10)),
     "cnn_windows60": setting("temporal_cnn", **windows(60, 20)),
+    "cnn_windows30_angles": setting("temporal_cnn", **ANGLES, **windows(30, 10)),
     "cnn_windows40_angles": setting("temporal_cnn", **ANGLES, **windows(40, 15)),
 }
 

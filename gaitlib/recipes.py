@@ -16,7 +16,7 @@ from gaitlib.preprocessing import (
 )
 from gaitlib.preprocessing.skeleton import ANGLES
 
-WINDOW_FRAMES, HOP_FRAMES = 60, 20  # two seconds at 30 Hz hold a whole gait cycle
+WINDOW_FRAMES, HOP_FRAMES = 40, 15  # at 30 Hz a little more than one gait cycle, and half a second
 
 
 def is_skeleton(modality) -> bool:
