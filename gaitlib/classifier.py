@@ -1,6 +1,5 @@
 """GaitClassifier: steps + model + training as one scikit-learn estimator that saves and loads as one thing."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -17,6 +16,8 @@ from gaitlib.preprocessing.tensors import mean_over_samples
 from gaitlib.training import LabelledSamples, ResourceMonitor, Training, predict_network, train_network
 from gaitlib.trials import TrialSet
 from gaitlib.validation import cut_validation
+
+NETWORK_FILE = "network.keras"
 
 
 class GaitClassifier(ClassifierMixin, BaseEstimator):
@@ -95,7 +96,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         labels = self._check(trials, y)
         for learnt in ("network_", "estimator_"):  # of an earlier fit, perhaps of another kind of model
             vars(self).pop(learnt, None)
-        builder = self._builder()
+        builder = self.builder()
         classical = builder.kind == "classical"
         if validation is None and not classical:
             learnt, watched = cut_validation(trials, self.validation, self.seed)
@@ -106,7 +107,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         self.watched_ = () if validation is None else tuple(validation.ids)
         keras.utils.set_random_seed(self.seed)
         with ResourceMonitor() as monitor:
-            self.steps_ = self._steps(trials).fit(trials)
+            self.steps_ = self.steps_of(trials).fit(trials)
             if classical:
                 self._fit_classical(builder, trials)
             else:
@@ -208,11 +209,12 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
             raise GaitDataError("this GaitClassifier is not fitted: nothing to save")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        state = {k: v for k, v in vars(self).items() if k not in ("network_", "history_")}
-        saving.save_state(state, folder / "classifier")
+        state = {k: v for k, v in vars(self).items() if k != "network_"}
+        state["history_"] = self.history_.to_dict(orient="list")
+        saving.save_state(state | {"has_network": hasattr(self, "network_")}, folder / "classifier")
+        (folder / NETWORK_FILE).unlink(missing_ok=True)
         if hasattr(self, "network_"):
-            self.network_.save(folder / "network.keras")
-        (folder / "history.json").write_text(json.dumps(self.history_.to_dict(orient="list")))
+            self.network_.save(folder / NETWORK_FILE)
         return folder
 
     @classmethod
@@ -230,29 +232,34 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         GaitDataError
             If the folder holds none, is damaged, or needs parts that are not given.
         """
-        folder = Path(folder)
-        model = cls()
-        vars(model).update(saving.load_state(folder / "classifier", custom_objects))
-        if (folder / "network.keras").exists():
+        folder, model = Path(folder), cls()
+        state = saving.load_state(folder / "classifier", custom_objects)
+        if state.pop("has_network", False):
+            if not (folder / NETWORK_FILE).exists():
+                raise GaitDataError(f"{folder}: {NETWORK_FILE} is missing; copy the whole folder")
             try:
-                model.network_ = keras.saving.load_model(
-                    folder / "network.keras", custom_objects=custom_objects, compile=False, safe_mode=True
+                state["network_"] = keras.saving.load_model(
+                    folder / NETWORK_FILE, custom_objects=custom_objects, compile=False, safe_mode=True
                 )
-            except (ValueError, TypeError, OSError, KeyError) as error:
+            except Exception as error:  # a damaged archive can raise nearly anything
                 raise GaitDataError(
-                    f"{folder}: the network cannot be loaded ({error}); own layers go into custom_objects="
+                    f"{folder}: {NETWORK_FILE} is damaged, or holds layers of your own that must be given in "
+                    f"custom_objects= ({error})"
                 ) from error
-        model.history_ = pd.DataFrame(json.loads((folder / "history.json").read_text()))
+        state["history_"] = pd.DataFrame(state.get("history_"))
+        vars(model).update(state)
         return model
 
     # -- helpers -----------------------------------------------------------------------------------------
 
-    def _builder(self) -> Builder:
+    def builder(self) -> Builder:
+        """The builder of the model, with its parameters."""
         return self.model if isinstance(self.model, Builder) else Builder(self.model)
 
-    def _steps(self, trials) -> Pipeline:
+    def steps_of(self, trials) -> Pipeline:
+        """The steps, not yet fitted, that these training trials would go through."""
         if self.steps is None:
-            return recipes.steps_for(trials, classical=self._builder().kind == "classical")
+            return recipes.steps_for(trials, classical=self.builder().kind == "classical")
         return clone(self.steps)
 
     def _check(self, trials, y) -> np.ndarray:
@@ -262,6 +269,8 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         unlabelled = pd.isna(pd.Series(labels))
         if unlabelled.any():
             raise GaitDataError(f"{trials.ids[unlabelled][0]} has no label; leave such trials out")
+        if y is not None and np.asarray(y).dtype.kind not in "OUST":
+            raise GaitDataError("labels are text here, also where they were numbers: give y=trials.labels")
         if y is not None and not np.array_equal(np.asarray(y, dtype=str), labels.astype(str)):
             raise GaitDataError("y differs from the labels of the trials; a TrialSet brings its own labels")
         if len(set(labels)) < 2:

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import json
 import types
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -207,8 +208,11 @@ def spec(value):
 
 
 def _source(thing) -> str:
+    """The source of a function or class and of its whole file, for the helpers that it calls."""
     try:
-        return inspect.getsource(thing)
+        file = inspect.getsourcefile(thing)
+        helpers = Path(file).read_text() if file and Path(file).exists() else ""
+        return inspect.getsource(thing) + helpers
     except (OSError, TypeError):
         raise GaitDataError(
             f"the source of '{thing.__qualname__}' cannot be read, so results with it cannot be kept apart from "

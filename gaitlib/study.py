@@ -8,6 +8,7 @@ from gaitlib.classifier import GaitClassifier
 from gaitlib.datasets import load_trials
 from gaitlib.datasets.synthetic import synthetic_trials
 from gaitlib.errors import GaitDataError
+from gaitlib.evaluation import Protocol, RandomTrialSplit, SubjectHoldout
 from gaitlib.training import Training
 from gaitlib.trials import TrialSet
 
@@ -56,8 +57,15 @@ def profile(name: str | None = None) -> Profile:
     return PROFILES[name]
 
 
+def results_folder() -> Path:
+    """Where figures, tables and runs go: ``$GAIT_RESULTS``, else ``results``."""
+    return Path(os.environ.get("GAIT_RESULTS") or "results")
+
+
 def open_data(path=None, chosen: Profile | None = None) -> TrialSet:
     """The data of the main notebook: the path given, else ``$GAIT_DATA``, else ``data/``, else a synthetic set.
+
+    "synthetic" instead of a path always makes the synthetic set.
 
     Parameters
     ----------
@@ -70,6 +78,8 @@ def open_data(path=None, chosen: Profile | None = None) -> TrialSet:
     TrialSet
     """
     path = path or os.environ.get("GAIT_DATA")
+    if path == "synthetic":
+        return synthetic_trials(**(chosen or profile()).synthetic)
     folder = Path("data")
     if not path and folder.is_dir() and any(e.name != "README.md" and e.name[0] != "." for e in folder.iterdir()):
         path = folder
@@ -80,3 +90,8 @@ def classifiers(chosen: Profile) -> dict[str, GaitClassifier]:
     """The models of a profile with settings for a new person: a fixed number of epochs, the rate falling to zero."""
     training = Training(epochs=chosen.epochs, batch_size=64, schedule="cosine")
     return {name: GaitClassifier(name, training=training) for name in chosen.models}
+
+
+def watched_protocol(trials) -> Protocol:
+    """A protocol that holds validation trials back: of other subjects where there are three, else other walks."""
+    return SubjectHoldout() if len(set(trials.subjects)) >= 3 else RandomTrialSplit()

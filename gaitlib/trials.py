@@ -18,7 +18,10 @@ from gaitlib.modality import Modality, object_array
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One step that a TrialSet went through and, if the step learns, the trials it had learnt from."""
+    """One step that a TrialSet went through and, if the step learns, the trials it had learnt from.
+
+    ``step`` is the name of its class, its settings and their digest.
+    """
 
     step: str
     fitted_on: tuple[str, ...] = ()

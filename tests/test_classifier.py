@@ -141,9 +141,21 @@ def test_loading_nothing_or_damage_says_so(fitted, tmp_path):
     with pytest.raises(GaitDataError, match="no such file"):
         GaitClassifier.load(tmp_path)
     folder = fitted.save(tmp_path / "model")
-    (folder / "network.keras").write_bytes((folder / "network.keras").read_bytes()[:2000])
-    with pytest.raises(GaitDataError, match="network"):
+    content = (folder / "network.keras").read_bytes()
+    for damaged in (content[:2000], content[:-500] + bytes([content[-500] ^ 255]) + content[-499:]):
+        (folder / "network.keras").write_bytes(damaged)
+        with pytest.raises(GaitDataError, match="network.keras is damaged"):
+            GaitClassifier.load(folder)
+    (folder / "network.keras").unlink()
+    with pytest.raises(GaitDataError, match="network.keras is missing"):
         GaitClassifier.load(folder)
+
+
+def test_saving_over_a_network_leaves_nothing_of_it(fitted, tiny_trials, tmp_path):
+    fitted.save(tmp_path / "model")
+    majority = GaitClassifier("majority").fit(tiny_trials)
+    loaded = GaitClassifier.load(majority.save(tmp_path / "model"))
+    np.testing.assert_array_equal(loaded.predict(tiny_trials), majority.predict(tiny_trials))
 
 
 def own_network(inputs, heads):
@@ -213,6 +225,8 @@ def test_bad_requests_are_refused_with_a_reason(tiny_trials, fitted):
     model = GaitClassifier("compact_gru", training=FAST)
     with pytest.raises(GaitDataError, match="y differs"):
         model.fit(tiny_trials, tiny_trials.labels[::-1])
+    with pytest.raises(GaitDataError, match="labels are text here"):
+        model.fit(tiny_trials, np.arange(len(tiny_trials)))
     with pytest.raises(GaitDataError, match="only the class 'normal'"):
         model.fit(tiny_trials[tiny_trials.labels == "normal"])
     with pytest.raises(GaitDataError, match="fit needs a TrialSet, not ndarray"):

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from gaitlib import conventions
-from gaitlib.datasets import cache, files, kinect_v2, repair
+from gaitlib import conventions, modality, trials
+from gaitlib.datasets import cache, files, kinect_v2, repair, report
 from gaitlib.datasets.report import LoadReport
 from gaitlib.errors import GaitDataError
 from gaitlib.trials import TrialSet
@@ -45,7 +45,7 @@ def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSe
     tree = files.open_tree(path)
     for layout in LAYOUTS.values():
         if layout.recognises(tree.names):
-            trials = layout.load(tree, skip_bad)
+            loaded = layout.load(tree, skip_bad)
             break
     else:
         seen = ", ".join(tree.names[:3]) or "nothing"
@@ -53,14 +53,14 @@ def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSe
             f"{path}: no known layout among its {len(tree.names)} files ({seen} ...). Known: {', '.join(LAYOUTS)}. "
             "For other data use gaitlib.TrialSet.from_arrays."
         )
-    n_subjects = len(set(trials.subjects))
-    trials = replace(trials, name=f"{trials.name}, {n_subjects} subject{'s' * (n_subjects > 1)}")
+    n_subjects = len(set(loaded.subjects))
+    loaded = replace(loaded, name=f"{loaded.name}, {n_subjects} subject{'s' * (n_subjects > 1)}")
     if use_cache:
-        cache.write(file, trials)
-    return trials
+        cache.write(file, loaded)
+    return loaded
 
 
 def _loader_code() -> tuple[bytes, ...]:
     """The source of the loaders: a changed loader, or another name for a gait or joint, makes old caches stale."""
-    modules = (kinect_v2, repair, files, conventions)
+    modules = (kinect_v2, repair, files, report, conventions, trials, modality)
     return tuple(Path(module.__file__).read_bytes() for module in modules)

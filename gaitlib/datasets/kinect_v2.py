@@ -48,6 +48,7 @@ def load(tree: FileTree, skip_bad: bool = False) -> TrialSet:
 
     Numbered steps of the clean-up, each counted in the report:
 
+    0. a last row without a line end is dropped: its last number may be cut;
     1. frames of uninitialised memory, non-finite or out-of-range values are dropped
        (:func:`gaitlib.datasets.repair.garbage_frames`, limit 20 m), and those whose time is no second of a minute;
     2. the clock, which gives the second within the minute, is unwrapped;
@@ -79,13 +80,13 @@ def load(tree: FileTree, skip_bad: bool = False) -> TrialSet:
     ignored = sorted(set(tree.names) - set(names))
     rows, kept = [], []
     for first in range(0, len(names), FILES_AT_ONCE):
-        for name, raw in _read_tables(tree, names[first : first + FILES_AT_ONCE]):
-            row = {"file": name}
+        for name, raw, cut_rows in _read_tables(tree, names[first : first + FILES_AT_ONCE]):
+            row = {"file": name, "cut_rows": cut_rows}
             try:
                 if isinstance(raw, GaitDataError):
                     raise raw
                 kept.append((name, _describe_file(name), *_clean(name, raw, row)))
-                repairs = row["garbage"] + row["non_advancing"] + row["minute_wraps"]
+                repairs = cut_rows + row["garbage"] + row["non_advancing"] + row["minute_wraps"]
                 row["status"] = "repaired" if repairs else "ok"
             except GaitDataError as error:
                 if not skip_bad:
@@ -134,7 +135,7 @@ def _describe_file(name: str) -> dict:
 
 
 def _read_tables(tree: FileTree, names: list[str]):
-    """Yield (name, float64 table or the GaitDataError that refuses it) for each name."""
+    """Yield (name, float64 table or the GaitDataError that refuses it, cut last rows) for each name."""
     contents: dict[str, bytes | GaitDataError] = {}
     for name in names:
         try:
@@ -153,11 +154,13 @@ def _read_tables(tree: FileTree, names: list[str]):
     for name, content in contents.items():
         if isinstance(content, bytes) and name not in tables:
             try:
-                yield name, _parse_lines(name, content)
+                table = _parse_lines(name, content)
+                cut = int(not content.rstrip(b" \r").endswith(b"\n"))  # its last number may have lost digits
+                yield name, table[: len(table) - cut], cut
             except GaitDataError as error:
-                yield name, error
+                yield name, error, 0
         else:
-            yield name, tables.get(name, content)
+            yield name, tables.get(name, content), 0
 
 
 def _looks_sound(content: bytes) -> bool:
@@ -200,8 +203,6 @@ def _parse_lines(name: str, content: bytes) -> np.ndarray:
                 table[r, c] = np.nan if cell in NO_NUMBER else float(cell if "_" not in cell else "not a number")
             except ValueError:
                 raise GaitDataError(f"{name}, row {number}, column {c + 1}: expected a number, got {cell!r}") from None
-    if not content.rstrip(b" \r").endswith(b"\n"):
-        return table[:-1]  # the last number may have been cut
     return table
 
 
@@ -211,7 +212,7 @@ def _clean(name: str, raw: np.ndarray, row: dict) -> tuple[np.ndarray, np.ndarra
     on_the_clock = (raw[:, 0] >= 0) & (raw[:, 0] < LONGEST_MINUTE_S)
     good = ~repair.garbage_frames(positions, LARGEST_COORDINATE_M) & on_the_clock
     frames = np.flatnonzero(good)
-    row |= {"frames_read": len(raw), "garbage": len(raw) - len(frames)}
+    row |= {"frames_read": len(raw) + row.get("cut_rows", 0), "garbage": len(raw) - len(frames)}
     times, row["minute_wraps"] = repair.unwrap_minute(raw[frames, 0])
     advancing = repair.advancing_frames(times)
     row["non_advancing"] = int((~advancing).sum())

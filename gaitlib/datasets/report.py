@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-COUNTS = ("frames_read", "frames_kept", "garbage", "non_advancing", "minute_wraps", "gaps")
+COUNTS = ("frames_read", "frames_kept", "cut_rows", "garbage", "non_advancing", "minute_wraps", "gaps")
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,6 +15,7 @@ class LoadReport:
     ----------
     files : pandas.DataFrame
         ``file``, ``status`` (ok, repaired, skipped), ``reason`` of a skip, and the counts: frames read and kept,
+        last rows dropped because no line end follows them (their last number may be cut),
         garbage frames dropped, frames dropped because time did not advance, minute wraps undone, gaps in time
         (left as they are: velocities divide by the true time step).
     ignored : list of str
@@ -40,6 +41,7 @@ class LoadReport:
             "files read": (len(files), files["frames_read"].sum()),
             "files used": (len(used), used["frames_kept"].sum()),
             "files skipped": ((files["status"] == "skipped").sum(), 0),
+            "cut last rows dropped": ((files["cut_rows"] > 0).sum(), files["cut_rows"].sum()),
             "garbage frames dropped": ((files["garbage"] > 0).sum(), files["garbage"].sum()),
             "non-advancing frames dropped": ((files["non_advancing"] > 0).sum(), files["non_advancing"].sum()),
             "minute wraps undone": ((files["minute_wraps"] > 0).sum(), files["minute_wraps"].sum()),

@@ -58,6 +58,10 @@ class Protocol(BaseEstimator):
         folds = []
         for i, (name, test) in enumerate(test_sets):
             rest = np.setdiff1d(np.arange(len(trials)), test)
+            for whole in {"walk", self.unit, "subject" if self.claim == NEW_PERSON else "walk"}:
+                both = set(trials.table[whole].iloc[test]) & set(trials.table[whole].iloc[rest])
+                if both:
+                    raise GaitDataError(f"{self.name}, fold {name}: {whole} '{min(both)}' stands on both sides")
             missing = sorted(set(trials.labels) - set(trials.labels[rest]))
             if missing:
                 raise GaitDataError(

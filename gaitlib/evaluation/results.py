@@ -103,6 +103,7 @@ class Runs:
             own = predictions[(predictions["model"] == run.model) & (predictions["protocol"] == run.protocol)]
             resources = pd.DataFrame([fold.resources for fold in run.folds])
             rows.append({
+                "data": self.data,
                 "model": run.model,
                 "protocol": run.protocol,
                 "claim": run.claim,
@@ -132,18 +133,21 @@ class Runs:
                     f"{a['subjects']} subjects, SD {a['SD']:.3f}, worst subject {a['worst subject']}). "
                     f"The {b['protocol']} says {b['accuracy']:.1%}: {abs(points):.1f} points {more}."
                 )
-        return "\n".join(sentences) or "Nothing to compare: only one kind of protocol was run."
+        if not sentences:
+            return "Nothing to compare: only one kind of protocol was run."
+        return "\n".join([f"{self.data}:", "", *sentences])
 
     def save_tables(self, folder) -> Path:
         """Write table, accuracies by subject, results by class, confusions and predictions as CSV files."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        self.table().to_csv(folder / "models.csv", index=False)
-        self.per_subject().to_csv(folder / "per_subject.csv")
-        self.predictions().to_csv(folder / "predictions.csv", index=False)
+        tables = {"models": self.table(), "predictions": self.predictions().assign(data=self.data)}
+        tables["per_subject"] = self.per_subject().T.assign(data=self.data).reset_index()
         for part in ("per_class", "confusion"):
-            tables = {(r.model, r.protocol): getattr(self, part)(r.model, r.protocol) for r in self.runs}
-            pd.concat(tables, names=["model", "protocol", "class"]).to_csv(folder / f"{part}.csv")
+            own = {(self.data, r.model, r.protocol): getattr(self, part)(r.model, r.protocol) for r in self.runs}
+            tables[part] = pd.concat(own, names=["data", "model", "protocol", "class"]).reset_index()
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False)
         return folder
 
     def histories(self) -> pd.DataFrame:
@@ -170,7 +174,7 @@ class Runs:
         Parameters
         ----------
         trial : str or TrialSet
-            A trial id, or a TrialSet of one trial.
+            The id of a tested trial, or a TrialSet of one trial, which may be a new recording of a tested subject.
         model : str, optional
             Which model; default the first with a subject-disjoint run.
 
@@ -183,15 +187,18 @@ class Runs:
         GaitDataError
             If no subject-disjoint run tested that trial.
         """
-        trial_id = trial if isinstance(trial, str) else trial.ids[0]
+        if not isinstance(trial, str) and len(trial) != 1:
+            raise GaitDataError(f"one trial is needed, not {len(trial)}; take trials[i]")
+        # A whole trial is looked up by its subject: ids of other data may be the same by chance.
+        column, sought = ("trial", trial) if isinstance(trial, str) else ("subject", trial.subjects[0])
         for run in self.runs:
             if run.on_new_people and model in (None, run.model):
                 for fold in run.folds:
-                    tested = fold.predictions.loc[fold.predictions["part"] == "test", "trial"]
-                    if (tested == trial_id).any():
+                    tested = fold.predictions.loc[fold.predictions["part"] == "test", column]
+                    if (tested == sought).any():
                         return fold.classifier(self._custom_objects)
         raise GaitDataError(
-            f"no subject-disjoint run{f' of {model}' if model else ''} tested '{trial_id}'; "
+            f"no subject-disjoint run{f' of {model}' if model else ''} tested {column} '{sought}'; "
             "add LeaveOneSubjectOut() to the protocols"
         )
 

@@ -2,9 +2,9 @@
 
 import gc
 import hashlib
+import importlib
 import json
 import re
-from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -19,10 +19,12 @@ from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.protocols import Fold, LeaveOneSubjectOut, Protocol
 from gaitlib.evaluation.results import Run, Runs
-from gaitlib.evaluation.store import TEXT_COLUMNS, RunStore
+from gaitlib.evaluation.store import RUN_COLUMNS, TEXT_COLUMNS, RunStore
 from gaitlib.models import Head
+from gaitlib.training import has_gpu, thread_count
 
 PROBE_TRIALS_A_CLASS = 4
+VERSIONS = ("gaitlib", "keras", "numpy", "sklearn")
 
 
 def benchmark(models, trials, protocols=None, store="results/runs", seed=0, progress=True, custom_objects=None) -> Runs:
@@ -33,14 +35,15 @@ def benchmark(models, trials, protocols=None, store="results/runs", seed=0, prog
 
     Parameters
     ----------
-    models : str, GaitClassifier, or a sequence or dict of them
-        A dict names them; else the model's name is taken.
+    models : str, builder, GaitClassifier, or a list or dict of them
+        A dict names them; else the model's name is taken. A classifier's own ``validation`` does not count here: the
+        protocol says which trials are watched.
     trials : TrialSet
     protocols : sequence of Protocol, optional
         Default: leave-one-subject-out.
     store : path
     seed : int
-        Each fold's own seed comes from this one and the fold's name.
+        Each fold's own seed comes from this one, the classifier's and the fold's name.
     progress : bool
         Show bars.
     custom_objects : dict, optional
@@ -58,25 +61,30 @@ def benchmark(models, trials, protocols=None, store="results/runs", seed=0, prog
     protocols = [LeaveOneSubjectOut()] if protocols is None else list(protocols)
     named = _named_models(models)
     _check_names(protocols, trials)
-    for template in named.values():
-        saving.check_can_be_saved(template.get_params(deep=False))
-    planned = [(protocol, protocol.folds(trials)) for protocol in protocols]
-    total = sum(len(folds) for _, folds in planned) * len(named)
+    folds_of = {protocol.name: protocol.folds(trials) for protocol in protocols}
+    for protocol in protocols:
+        _check_history(trials, protocol, folds_of[protocol.name])
+    # Everything is built once before anything is trained: a mistake in the last model costs no hours.
+    planned = [
+        (name, model, protocol, _describe(name, model, trials, protocol, folds_of[protocol.name], seed))
+        for name, model in named.items()
+        for protocol in protocols
+    ]
     runs = []
-    with tqdm(total=total, desc="folds", disable=not progress) as bar:
-        for name, template in named.items():
-            for protocol, folds in planned:
-                results = []
-                kept = _store_of(store, name, template, trials, protocol, folds, seed)
-                for fold in folds:
-                    bar.set_postfix_str(f"{name}, {protocol.name}, {fold.name}")
-                    result = kept.read(fold.name)
-                    if result is None:
-                        result = _run_fold(kept, name, template, trials, protocol, fold, seed, progress)
-                        gc.collect()  # Keras models hold themselves in cycles, with the data they were trained on
-                    results.append(result)
-                    bar.update()
-                runs.append(Run(name, protocol.name, protocol.claim, results))
+    with tqdm(total=len(named) * sum(map(len, folds_of.values())), desc="folds", disable=not progress) as bar:
+        for name, model, protocol, description in planned:
+            label = re.sub(r"[^A-Za-z0-9_]+", "-", f"{name}-{type(protocol).__name__}")
+            kept = RunStore(store, label, saving.digest(description), description)
+            results = []
+            for fold in folds_of[protocol.name]:
+                bar.set_postfix_str(f"{name}, {protocol.name}, {fold.name}")
+                result = kept.read(fold.name)
+                if result is None:
+                    result = _run_fold(kept, name, model, trials, protocol, fold, seed, progress)
+                    gc.collect()  # Keras models hold themselves in cycles, with the data they were trained on
+                results.append(result)
+                bar.update()
+            runs.append(Run(name, protocol.name, protocol.claim, results))
     return Runs(runs, trials.name, trials.classes, custom_objects)
 
 
@@ -85,26 +93,42 @@ def _check_names(protocols, trials) -> None:
     names = [protocol.name for protocol in protocols]
     if len(set(names)) < len(names):
         raise GaitDataError("two protocols of the same name in one benchmark; run them in two, with their own tables")
-    if clash := set(trials.classes) & set(TEXT_COLUMNS):
-        raise GaitDataError(
-            f"a class may not be called {', '.join(sorted(clash))}: the tables use that name; rename it"
-        )
+    if clash := set(trials.classes) & {*TEXT_COLUMNS, *RUN_COLUMNS}:
+        raise GaitDataError(f"a class may not be called {', '.join(sorted(clash))}: the tables use that name")
+
+
+def _check_history(trials, protocol, folds) -> None:
+    """Refuse trials that went through a step which had learnt from trials that are now tested."""
+    for fold in folds:
+        tested = set(trials.ids[fold.test])
+        for entry in trials.history:
+            if tested & set(entry.fitted_on):
+                raise GaitDataError(
+                    f"{protocol.name}, fold {fold.name}: the trials have been through {entry.step}, which was fitted "
+                    "on trials of this test fold; give the raw trials and put that step into GaitClassifier(steps=...)"
+                )
 
 
 def _named_models(models) -> dict[str, GaitClassifier]:
-    if isinstance(models, (str, GaitClassifier)):
+    if not isinstance(models, (dict, list, tuple)):
         models = [models]
     if not isinstance(models, dict):
-        models = {(m if isinstance(m, str) else GaitClassifier._builder(m).name): m for m in models}
-    return {n: GaitClassifier(m) if isinstance(m, str) else m for n, m in models.items()}
+        models = [m if isinstance(m, GaitClassifier) else GaitClassifier(m) for m in models]
+        names = [m.builder().name for m in models]
+        if len(set(names)) < len(names):
+            raise GaitDataError(f"two models of the same name in {names}; give a dict that names them")
+        models = dict(zip(names, models, strict=True))
+    return {n: m if isinstance(m, GaitClassifier) else GaitClassifier(m) for n, m in models.items()}
 
 
 def _run_fold(kept, name, template, trials, protocol: Protocol, fold: Fold, seed, progress):
     model = clone(template).set_params(
-        seed=fold_seed(seed, fold.name), validation=None, progress=f"{name}, {fold.name}" if progress else False
+        seed=fold_seed(seed, template.seed, fold.name),
+        validation=None,
+        progress=f"{name}, {fold.name}" if progress else False,
     )
     train, watched = fold.train, fold.validation
-    if model._builder().kind == "classical":  # nothing to stop early, so nothing is held back
+    if model.builder().kind == "classical":  # nothing to stop early, so nothing is held back
         train, watched = np.concatenate([train, watched]), watched[:0]
     parts = {"test": fold.test, "validation": watched}
     try:
@@ -125,45 +149,52 @@ def _predictions(model, trials, part) -> pd.DataFrame:
     return pd.concat([table, proba], axis=1)
 
 
-def fold_seed(seed: int, fold_name: str) -> int:
+def fold_seed(run_seed: int, model_seed: int, fold_name: str) -> int:
     """The seed of a fold: it does not depend on which folds ran before."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}/{fold_name}".encode(), digest_size=4).digest(), "big") >> 1
+    text = f"{run_seed}/{model_seed}/{fold_name}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
 
 
-def _store_of(store, name, template, trials, protocol, folds, seed) -> RunStore:
-    """The run's folder. Its key covers everything that the result depends on."""
-    description = {
+def _describe(name, model, trials, protocol, folds, seed) -> dict:
+    """Everything that the result of a run depends on; its digest is the key of the run in the store."""
+    try:
+        saving.check_can_be_saved(model.get_params(deep=False))
+        built = _build_once(model, trials[folds[0].train])
+    except Exception as error:
+        raise GaitDataError(f"{name}, {protocol.name}: cannot be built or kept: {error}") from error
+    backend = keras.backend.backend()
+    return {
         "data": {"name": trials.name, "digest": trials.digest(), "trials": len(trials)},
         "protocol": saving.spec(protocol),
         "folds": {f.name: saving.digest([f.train, f.validation, f.test]) for f in folds},
-        "classifier": saving.spec(clone(template).set_params(seed=0, progress=False)),
-        "network": _built(template, trials[folds[0].train]),
+        "classifier": saving.spec(clone(model).set_params(progress=False)),
+        "built": built,
         "code": _code(),
         "seed": seed,
-        "backend": keras.backend.backend(),
-        "versions": {p: version(p) for p in ("gaitlib", "keras", "numpy", "scikit-learn", keras.backend.backend())},
+        "device": {"backend": backend, "gpu": has_gpu(), "threads": thread_count()},
+        "versions": {module: importlib.import_module(module).__version__ for module in (*VERSIONS, backend)},
     }
-    label = re.sub(r"[^A-Za-z0-9_]+", "-", f"{name}-{type(protocol).__name__}")
-    return RunStore(store, label, saving.digest(description), description)
 
 
-def _built(template, training_trials) -> dict:
-    """Steps and configuration of the network as built for a few training trials: what really runs, not its name.
-
-    It also finds settings that cannot work before any long training.
-    """
-    few = np.concatenate(
-        [np.flatnonzero(training_trials.labels == c)[:PROBE_TRIALS_A_CLASS] for c in training_trials.classes]
-    )
-    builder = GaitClassifier._builder(template)
-    steps = GaitClassifier._steps(template, training_trials)
+def _build_once(model, training_trials) -> dict:
+    """Fit the steps on a few training trials and build the network for them: what really runs, not its name."""
+    builder = model.builder()
+    steps = model.steps_of(training_trials)
+    first = [np.flatnonzero(training_trials.labels == c)[:PROBE_TRIALS_A_CLASS] for c in training_trials.classes]
+    few = training_trials[np.concatenate(first)]
     described = {"steps": saving.spec(steps)}
+    try:
+        fitted = clone(steps).fit(few)
+    except ValueError:  # a PCA, say, that needs more rows than these
+        fitted = clone(steps).fit(training_trials)
+    saving.check_can_be_saved({"steps": fitted})
     if builder.kind == "classical":
         return described | {"classical": saving.spec(builder.build_classical(0))}
-    samples = clone(steps).fit(training_trials[few]).transform(training_trials[few])
-    shapes = {m: x.shape[1:] for m, x in samples.inputs.items()}
+    shapes = {m: x.shape[1:] for m, x in fitted.transform(few).inputs.items()}
     network = builder.build_network(shapes, {"": Head("class", len(training_trials.classes))})
-    return described | {"inputs": saving.spec(shapes), "config": saving.digest(_canonical(network))}
+    own = {type(layer) for layer in network.layers if type(layer).__module__.split(".")[0] not in ("keras", "gaitlib")}
+    sources = sorted(saving.digest(layer) for layer in own)
+    return described | {"inputs": saving.spec(shapes), "config": saving.digest(_canonical(network)), "layers": sources}
 
 
 def _canonical(network) -> dict:
@@ -181,10 +212,8 @@ def _canonical(network) -> dict:
 
 
 def _code() -> str:
-    """Digest of the package's own code that a result depends on."""
+    """Digest of the package's own code, less what only draws or reads results."""
     package = Path(gaitlib.__file__).parent
-    parts = ["classifier.py", "conventions.py", "recipes.py", "training.py", "validation.py"]
-    files = (
-        [package / p for p in parts] + sorted(package.glob("preprocessing/*.py")) + sorted(package.glob("models/*.py"))
-    )
+    readers = {package / "study.py", package / "evaluation" / "results.py", *package.glob("plots/*.py")}
+    files = sorted(set(package.rglob("*.py")) - readers)
     return hashlib.blake2b(b"".join(f.read_bytes() for f in files), digest_size=8).hexdigest()

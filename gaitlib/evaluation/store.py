@@ -15,6 +15,7 @@ from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
 
 TEXT_COLUMNS = ("part", "trial", "subject", "walk", "label", "predicted")
+RUN_COLUMNS = ("data", "model", "protocol", "fold")  # added where several runs stand in one table
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +79,12 @@ class RunStore:
             classes = [c for c in predictions if c not in TEXT_COLUMNS]
             predictions[classes] = predictions[classes].astype(float)  # exact, unlike read_csv's own parser
             kept = json.loads((folder / "fold.json").read_text())
-            if len(predictions) != kept["rows"] or not set(TEXT_COLUMNS) <= set(predictions):
-                raise ValueError("not the table that was written")
-        except (OSError, ValueError, KeyError, TypeError):
+            whole = kept["fold"] == fold_name and kept["rows"] == len(predictions)
+            if not whole or not set(TEXT_COLUMNS) <= set(predictions):
+                raise ValueError("not what was written")
+        except PermissionError as error:
+            raise GaitDataError(f"{folder}: finished, but it cannot be read ({error}); mend its rights") from error
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             shutil.rmtree(folder, ignore_errors=True)
             return None
         return FoldResult(fold_name, predictions, pd.DataFrame(kept["history"]), kept["resources"], folder)
@@ -92,7 +96,7 @@ class RunStore:
         try:
             predictions.to_csv(partial / "predictions.csv", index=False)
             history = classifier.history_.to_dict(orient="list")
-            kept = {"rows": len(predictions), "history": history, "resources": resources}
+            kept = {"fold": fold_name, "rows": len(predictions), "history": history, "resources": resources}
             (partial / "fold.json").write_text(json.dumps(kept, indent=1))
             classifier.save(partial / "classifier")
             os.chmod(partial, 0o755)
@@ -110,8 +114,11 @@ class RunStore:
         return self.read(fold_name)
 
     def _place(self, fold_name: str) -> Path:
-        """The folder of a fold: its name, or a safe version with a hash where a subject's name holds odd characters."""
-        safe = re.sub(r"[^A-Za-z0-9_+-]", "_", fold_name)[:80]
+        """The folder of a fold: its name, made safe with a hash where it holds odd characters or capitals.
+
+        Capitals, because on some disks two names that differ in them alone are one.
+        """
+        safe = re.sub(r"[^a-z0-9_+-]", "_", fold_name.lower())[:80]
         if safe != fold_name:
             safe += "-" + hashlib.blake2b(fold_name.encode(), digest_size=4).hexdigest()
         return self.folder / safe

@@ -34,21 +34,20 @@ def style():
         yield
 
 
-def save(figure, name: str, folder="results/figures"):
-    """Write a figure to ``<folder>/<name>.png`` and hand it on, so that a notebook shows it once.
+def save(figure, path):
+    """Write a figure to a file and hand it on, so that a notebook shows it once.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-    name : str
-    folder : path
+    path : path
+        Such as ``results/figures/per_subject.png``; its folder is made.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / f"{name}.png", dpi=150)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
     plt.close(figure)
     return figure

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from gaitlib import saving
 from gaitlib.errors import GaitDataError
 from gaitlib.modality import Modality
 from gaitlib.trials import HistoryEntry, TrialSet
@@ -30,7 +31,13 @@ class Step(TransformerMixin, BaseEstimator):
         fitted_on = getattr(self, "fitted_on_", ())
         if type(self)._learn is not Step._learn and not fitted_on:
             raise GaitDataError(f"{type(self).__name__} is not fitted: call fit(training_trials) first")
-        return self._transform(trials).with_history(HistoryEntry(repr(self), fitted_on))
+        return self._transform(trials).with_history(HistoryEntry(self._label(), fitted_on))
+
+    def _label(self) -> str:
+        """Name, settings and their digest; unlike repr it is the same in every process."""
+        params = self.get_params(deep=False).values()
+        shown = (type(v).__name__ if hasattr(v, "get_params") else getattr(v, "__name__", str(v)) for v in params)
+        return f"{type(self).__name__}({', '.join(shown)}) {saving.digest(self)}"
 
     def _learn(self, trials: TrialSet) -> None:
         """Nothing to learn."""

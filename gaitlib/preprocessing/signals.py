@@ -40,7 +40,10 @@ class RepairFrames(Step):
             if time_s is not None:
                 frames = frames[repair.advancing_frames(time_s[frames])]
             if len(frames) == 0:
-                raise GaitDataError(f"{trial}, modality '{self.modality}': no usable frame left; remove this trial")
+                raise GaitDataError(
+                    f"{trial}, modality '{self.modality}': no usable frame left; put RepairFrames() before "
+                    "CentrePelvis(), or remove this trial"
+                )
             chosen.append(frames)
         return trials.with_modality(self.modality, m.select_frames(chosen))
 

@@ -311,6 +311,7 @@ def test_repairs_add_up_in_the_summary(tmp_path, sound):
         "files read": {"files": 3, "frames": 90},
         "files used": {"files": 3, "frames": 87},
         "files skipped": {"files": 0, "frames": 0},
+        "cut last rows dropped": {"files": 0, "frames": 0},
         "garbage frames dropped": {"files": 1, "frames": 2},
         "non-advancing frames dropped": {"files": 1, "frames": 1},
         "minute wraps undone": {"files": 1, "frames": 1},
@@ -344,6 +345,7 @@ def test_an_unterminated_last_line_is_dropped_as_its_last_number_may_be_cut(tmp_
     trials = load(tmp_path)
     assert skeleton(trials)[2].tolist() == list(range(N_FRAMES - 1))
     assert skeleton(trials)[0].shape == (N_FRAMES - 1, 75)
+    assert trials.report.files[["status", "cut_rows", "frames_read"]].iloc[0].tolist() == ["repaired", 1, N_FRAMES]
 
 
 # -- what is refused -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import layers
+from sklearn.decomposition import PCA
 from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,7 +21,7 @@ from gaitlib import GaitClassifier, LeaveOneSubjectOut, RandomTrialSplit, Subjec
 from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.runner import fold_seed
 from gaitlib.models import Builder
-from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Step, Tensors
+from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Step, SummaryStatistics, Tensors
 
 TREES = GaitClassifier(Builder("extra_trees", n_estimators=30))
 LOSO, RANDOM = LeaveOneSubjectOut.name, RandomTrialSplit.name
@@ -214,6 +215,98 @@ def test_names_that_could_not_be_told_apart_are_refused(tiny_trials, tmp_path):
         bench("majority", replace(tiny_trials, table=clash), tmp_path)
 
 
+def test_data_scaled_on_everybody_before_the_benchmark_are_refused(tiny_trials, tmp_path):
+    scaled = Frames(StandardScaler()).fit_transform(tiny_trials)
+    with pytest.raises(GaitDataError, match="fold s01: .* been through Frames.*fitted on trials of this test"):
+        bench("majority", scaled, tmp_path)
+    others = tiny_trials[tiny_trials.subjects != "s01"]
+    honest = Frames(StandardScaler()).fit(others).transform(tiny_trials)
+    with pytest.raises(GaitDataError, match="fold s02"):  # s01 is clean, the others are not
+        bench("majority", honest, tmp_path)
+
+
+class Everybody(LeaveOneSubjectOut):
+    """Claims a new person and tests known ones."""
+
+    def _test_sets(self, trials):
+        return [("half", np.arange(len(trials))[::2])]
+
+
+def test_a_protocol_that_breaks_its_claim_is_refused(tiny_trials, tmp_path):
+    with pytest.raises(GaitDataError, match="subject 's01' stands on both sides"):
+        bench("majority", tiny_trials, tmp_path, [Everybody()])
+
+
+def test_a_mistake_in_the_last_model_is_found_before_the_first_is_trained(tiny_trials, tmp_path):
+    broken = GaitClassifier(tiny_network, steps=make_pipeline(Frames(StandardScaler(), "emg"), Tensors()))
+    with pytest.raises(GaitDataError, match="broken, leave-one-subject-out: cannot be built.*no modality 'emg'"):
+        bench({"first": "majority", "broken": broken}, tiny_trials, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_step_that_needs_many_rows_passes(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.tile(["a", "b"], 60)
+    trials = gaitlib.TrialSet.from_arrays(
+        {"spectrum": list(rng.normal(size=(120, 30)))}, subject=np.repeat(list("wxyz"), 30), label=labels
+    )
+    steps = make_pipeline(Frames(PCA(20), "spectrum"), SummaryStatistics())
+    runs = bench({"trees": GaitClassifier(Builder("extra_trees", n_estimators=5), steps=steps)}, trials, tmp_path)
+    assert len(runs.predictions()) == 120
+
+
+def test_models_of_one_name_and_own_builders_are_told_apart(tiny_trials, tmp_path):
+    with pytest.raises(GaitDataError, match="two models of the same name"):
+        bench([TREES, GaitClassifier("extra_trees")], tiny_trials, tmp_path)
+    runs = bench([TREES, tiny_network], tiny_trials, tmp_path, [SubjectHoldout()])
+    assert runs.table()["model"].tolist() == ["extra_trees", "tiny_network"]
+
+
+def test_a_new_recording_of_a_tested_person_gets_the_stranger(tiny_trials, tmp_path):
+    """Ids of other data may be the same by chance: a whole trial is looked up by its subject."""
+    runs = bench({"net": tiny()}, tiny_trials, tmp_path)
+    table = tiny_trials.table.assign(subject="s03", trial=[f"new{i}" for i in range(len(tiny_trials))])
+    model = runs.classifier_for(replace(tiny_trials, table=table)[0])
+    assert "s03" not in {t[:3] for t in model.fitted_on_ + model.watched_}
+    with pytest.raises(GaitDataError, match="one trial is needed, not 48"):
+        runs.classifier_for(tiny_trials)
+
+
+def test_every_table_says_that_it_is_synthetic(tiny_trials, tmp_path):
+    runs = bench("majority", tiny_trials, tmp_path / "store")
+    assert runs.table()["data"].str.contains("SYNTHETIC").all()
+    assert runs.gap_in_words() == "Nothing to compare: only one kind of protocol was run."
+    for file in runs.save_tables(tmp_path / "tables").iterdir():
+        assert pd.read_csv(file)["data"].str.contains("SYNTHETIC").all()
+    both = bench("majority", tiny_trials, tmp_path / "store", [LeaveOneSubjectOut(), RandomTrialSplit()])
+    assert both.gap_in_words().startswith("SYNTHETIC planted walks, 4 subjects:")
+
+
+LAYER = """
+import sys, keras, gaitlib
+
+@keras.saving.register_keras_serializable("own")
+class Scale(keras.layers.Layer):
+    def call(self, x):
+        return x * FACTOR
+
+def network(inputs, heads):
+    x = keras.Input(inputs["skeleton"], name="skeleton")
+    return keras.Model(x, keras.layers.Dense(heads[""].size)(Scale()(keras.layers.GlobalAveragePooling1D()(x))))
+
+trials = gaitlib.synthetic_trials(n_subjects=3, n_walks=1)
+model = gaitlib.GaitClassifier(network, training=gaitlib.Training(epochs=1))
+gaitlib.benchmark({"net": model}, trials, [gaitlib.SubjectHoldout()], store=sys.argv[1], progress=False)
+"""
+
+
+def test_a_changed_layer_of_ones_own_is_another_run(tmp_path):
+    for factor in ("1", "100", "1"):
+        (tmp_path / "study.py").write_text(LAYER.replace("FACTOR", factor))
+        subprocess.run([sys.executable, tmp_path / "study.py", tmp_path / "store"], check=True, capture_output=True)
+    assert len(list((tmp_path / "store").iterdir())) == 2
+
+
 @pytest.mark.parametrize("file", ["predictions.csv", "fold.json"])
 def test_a_damaged_fold_is_trained_again(tiny_trials, tmp_path, file):
     before = bench("majority", tiny_trials, tmp_path)
@@ -239,6 +332,7 @@ def test_the_key_changes_with_everything_that_matters(tiny_trials, tmp_path):
         (tiny(epochs=1), replace(tiny_trials, table=relabelled), holdout, {}),
         (tiny(epochs=1), CentrePelvis().fit_transform(tiny_trials), holdout, {}),
         (GaitClassifier(other_network, training=Training(epochs=1)), tiny_trials, holdout, {}),
+        (tiny(epochs=1).set_params(seed=1), tiny_trials, holdout, {}),
     ]
     for n, (model, trials, protocols, options) in enumerate(cases, 1):
         bench({"net": model}, trials, tmp_path, protocols, **options)
@@ -247,10 +341,10 @@ def test_the_key_changes_with_everything_that_matters(tiny_trials, tmp_path):
     assert len(folders()) == len(cases)
 
 
-def test_the_fold_seed_depends_on_seed_and_fold_alone():
-    seeds = {fold_seed(s, f) for s in (0, 1) for f in ("s01", "s02")}
-    assert len(seeds) == 4
-    assert fold_seed(0, "s01") == fold_seed(0, "s01")
+def test_the_fold_seed_depends_on_seeds_and_fold_alone():
+    seeds = {fold_seed(s, m, f) for s in (0, 1) for m in (0, 1) for f in ("s01", "s02")}
+    assert len(seeds) == 8
+    assert fold_seed(0, 0, "s01") == fold_seed(0, 0, "s01")
     assert all(0 <= s < 2**31 for s in seeds)
 
 
