@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import gaitlib
 from gaitlib import GaitClassifier, Mirror, Training
+from gaitlib.conventions import GAIT_JOINTS, KINECT_V2_JOINTS
 from gaitlib.evaluation import Protocol
 from gaitlib.preprocessing import (
     AddJointAngles,
@@ -29,9 +30,7 @@ from gaitlib.preprocessing import (
     Tensors,
 )
 
-JOINTS = ["spine_mid", "spine_shoulder", "head"] + [
-    f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "hip", "knee", "ankle", "foot")
-]
+JOINTS = [joint for joint in GAIT_JOINTS if joint in KINECT_V2_JOINTS]
 STORE = "results/choose_settings"
 
 
