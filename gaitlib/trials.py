@@ -228,7 +228,8 @@ class TrialSet:
         return f"TrialSet '{self.name}': {len(self)} trials, {walks} walks, {subjects} subjects, {classes}; {parts}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>{self.table.head(5).to_html(index=False)}{self.describe().to_html()}"
+        first = self.table.drop(columns="source").head(5).to_html(index=False)
+        return f"<p>{html.escape(repr(self))}</p>{first}{self.describe().to_html()}"
 
     def digest(self) -> str:
         """A hash of everything that a result can depend on: arrays, times, table, channels, history."""

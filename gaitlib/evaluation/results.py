@@ -1,5 +1,6 @@
 """Read stored runs: tables, predictions, the model that never saw a subject. Computes nothing anew."""
 
+import html
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,4 +219,4 @@ class Runs:
         return f"{self.data}\n{shown.to_string(index=False, float_format='%.3f')}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.data}</p>{self.table().to_html(index=False, float_format='%.3f')}"
+        return f"<p>{html.escape(self.data)}</p>{self.table().drop(columns='data').to_html(index=False, float_format='%.3f')}"
