@@ -219,4 +219,5 @@ class Runs:
         return f"{self.data}\n{shown.to_string(index=False, float_format='%.3f')}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.data)}</p>{self.table().drop(columns='data').to_html(index=False, float_format='%.3f')}"
+        table = self.table().drop(columns="data").to_html(index=False, float_format="%.3f")
+        return f"<p>{html.escape(self.data)}</p>{table}"
