@@ -15,7 +15,7 @@ run: $(VENV)/installed
 
 test: $(VENV)/tested lint
 	$(PY) -m pytest
-	GAIT_PROFILE=quick GAIT_DATA=synthetic GAIT_RESULTS=$$(mktemp -d) $(PY) -m pytest --nbmake --nbmake-timeout=600 -p no:doctest $(NOTEBOOK).ipynb
+	GAIT_PROFILE=quick GAIT_DATA=synthetic GAIT_RESULTS=$$(mktemp -d) $(PY) -m pytest -o addopts=-q --nbmake --nbmake-timeout=600 $(NOTEBOOK).ipynb
 
 lint: $(VENV)/tested
 	$(PY) -m ruff check .
