@@ -1,4 +1,8 @@
-"""Recurrent networks on one sequence."""
+"""Recurrent networks on one sequence.
+
+None is compiled with XLA: on a CPU it gains nothing for one layer and makes two layers 2.5 times slower
+(``benchmarks/training.py``).
+"""
 
 import keras
 from keras import layers
@@ -9,7 +13,7 @@ from gaitlib.models.registry import register
 REFERENCE_STUDY = "nglguarino/gait-recognition (2025), notebook"
 
 
-@register("compact_gru", "sequence", "nglguarino/gait-recognition (2025), report.pdf", parameters=87_366, jit=True)
+@register("compact_gru", "sequence", "nglguarino/gait-recognition (2025), report.pdf", parameters=87_366)
 def compact_gru(inputs, heads, units=128, dense=64, dropout=0.5):
     """GRU, Dense, dropout: the final model of the reference study's report (95,430 weights at 96 channels).
 
@@ -22,7 +26,7 @@ def compact_gru(inputs, heads, units=128, dense=64, dropout=0.5):
     return keras.Model(x, add_heads(h, heads), name="compact_gru")
 
 
-@register("gru", "sequence", REFERENCE_STUDY, parameters=120_518, jit=True)
+@register("gru", "sequence", REFERENCE_STUDY, parameters=120_518)
 def gru(inputs, heads, units=128, second_units=64, dense=64, dropout=0.4):
     """Two GRU layers and a dense one; the first dropout is 0.1 below the others, as in the source."""
     x, mask = sequence_input(inputs, "gru")
@@ -35,7 +39,7 @@ def gru(inputs, heads, units=128, second_units=64, dense=64, dropout=0.4):
     return keras.Model(x, add_heads(h, heads), name="gru")
 
 
-@register("baseline", "sequence", REFERENCE_STUDY, parameters=113_094, jit=True)
+@register("baseline", "sequence", REFERENCE_STUDY, parameters=113_094)
 def baseline(inputs, heads, units=128, dense=64, dropout=0.5):
     """One LSTM and a dense layer."""
     x, mask = sequence_input(inputs, "baseline")
