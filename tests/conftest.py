@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
-
-from gaitlib.datasets.synthetic import synthetic_trials
+from planted import planted_trials
 
 settings.register_profile("gaitlib", deadline=None)
 settings.load_profile("gaitlib")
@@ -30,7 +29,7 @@ def own_cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_trials():
     """4 synthetic subjects with 2 walks of each gait."""
-    return synthetic_trials(n_subjects=4, n_walks=2, seed=0)
+    return planted_trials(n_subjects=4, n_walks=2, seed=0)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +53,7 @@ def real_kinect_zip():
 def _write_kinect_tree(trials, folder, cameras=(1,), n_frames=None, start_s=10.0) -> list[Path]:
     """Write each trial once a camera (the second sees it 1 cm to the side, ...); returns the files in their order.
 
-    A trial's id ends in ``<gait>/<walk number>``, its subject in the subject's number, as in synthetic_trials.
+    A trial's id ends in ``<gait>/<walk number>``, its subject in the subject's number, as in planted_trials.
     """
     files = []
     skeleton = trials.modality("skeleton")

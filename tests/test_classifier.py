@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from planted import planted_trials
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
@@ -29,7 +30,7 @@ def fitted(tiny_trials):
 
 
 def test_learns_a_planted_gait_on_a_new_person():
-    trials = gaitlib.synthetic_trials(n_subjects=6, n_walks=4, signature=0.3, class_effect=2, seed=0)
+    trials = planted_trials(n_subjects=6, n_walks=4, signature=0.3, class_effect=2, seed=0)
     new = trials.subjects == "s01"
     model = GaitClassifier(
         Builder("compact_gru", units=32), training=Training(epochs=15, batch_size=8, learning_rate=3e-3)

@@ -1,6 +1,7 @@
 """The choices of the main notebook."""
 
 import pytest
+from planted import planted_trials
 
 import gaitlib
 from gaitlib import study
@@ -37,7 +38,7 @@ def test_profiles_have_known_names_and_models(monkeypatch):
 
 def test_validation_is_watched_on_other_subjects_where_there_are_enough():
     for n_subjects, unit in ((2, "walk"), (3, "subject"), (4, "subject")):
-        trials = gaitlib.synthetic_trials(n_subjects, n_walks=3)
+        trials = planted_trials(n_subjects, n_walks=3)
         protocol = study.watched_protocol(trials)
         (fold,) = protocol.folds(trials)
         assert protocol.unit == unit

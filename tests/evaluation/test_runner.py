@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import layers
+from planted import planted_trials
 from sklearn.decomposition import PCA
 from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
@@ -54,7 +55,7 @@ def bench(models, trials, store, protocols=None, custom_objects=OWN, **options):
 
 
 def accuracies(tmp_path, **planted):
-    trials = gaitlib.synthetic_trials(n_subjects=8, n_walks=5, seed=3, **planted)
+    trials = planted_trials(n_subjects=8, n_walks=5, seed=3, **planted)
     runs = bench({"trees": TREES}, trials, tmp_path, [LeaveOneSubjectOut(), RandomTrialSplit()])
     return runs.table().set_index("protocol")["accuracy"]
 
@@ -395,7 +396,7 @@ def test_tables_agree_with_the_predictions(tiny_trials, tmp_path):
 
 
 def test_views_of_a_walk_are_averaged_on_request(tmp_path):
-    trials = gaitlib.synthetic_trials(n_subjects=3, n_walks=2, seed=0)
+    trials = planted_trials(n_subjects=3, n_walks=2, seed=0)
     walk = trials.table.groupby(["subject", "label"]).ngroup().astype(str)  # two views each
     trials = replace(trials, table=trials.table.assign(walk=walk))
     runs = bench({"trees": TREES}, trials, tmp_path)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planted import planted_trials
 from scipy.spatial.transform import Rotation
 
 import gaitlib
@@ -25,7 +26,7 @@ LEG_AND_TRUNK = (
     "spine_shoulder",
     *(f"{s}_{j}" for s in ("left", "right") for j in ("hip", "knee", "ankle")),
 )
-WALKS = gaitlib.synthetic_trials(n_subjects=1, n_walks=1, seed=0)
+WALKS = planted_trials(n_subjects=1, n_walks=1, seed=0)
 
 
 def skeleton(arrays, joints=("spine_base",), unit="m", **options):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planted import planted_trials
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -313,14 +314,14 @@ def test_every_parameter_is_explained(step):
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("method", ["fit", "transform"])
 def test_anything_but_a_trial_set_is_refused(step, method):
-    made = step(**NEEDED.get(step.__name__, {})).fit(gaitlib.synthetic_trials(n_subjects=1, n_walks=1))
+    made = step(**NEEDED.get(step.__name__, {})).fit(planted_trials(n_subjects=1, n_walks=1))
     with pytest.raises(gaitlib.GaitDataError, match=f"{step.__name__} works on a TrialSet, not ndarray"):
         getattr(made, method)(np.ones((3, 4)))
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_no_step_changes_its_input(step):
-    trials = gaitlib.synthetic_trials(n_subjects=1, n_walks=1)
+    trials = planted_trials(n_subjects=1, n_walks=1)
     before = trials.digest()
     step(**NEEDED.get(step.__name__, {})).fit_transform(trials)
     assert trials.digest() == before
@@ -341,7 +342,7 @@ def all_steps():
 
 
 def test_a_pipeline_of_steps_clones_and_takes_new_parameters():
-    trials = gaitlib.synthetic_trials(n_subjects=2, n_walks=1)
+    trials = planted_trials(n_subjects=2, n_walks=1)
     steps = clone(all_steps().fit(trials)).set_params(crop__frames=30, frames__transformer__with_mean=False)
     samples = steps.fit_transform(trials)
     assert steps.get_params()["frames__transformer__with_mean"] is False
@@ -350,7 +351,7 @@ def test_a_pipeline_of_steps_clones_and_takes_new_parameters():
 
 
 def test_a_pipeline_learns_from_its_training_trials_only():
-    trials = gaitlib.synthetic_trials(n_subjects=2, n_walks=1)
+    trials = planted_trials(n_subjects=2, n_walks=1)
     train, test = trials[trials.subjects == "s01"], trials[trials.subjects == "s02"]
     after = all_steps()[:-1].fit(train).transform(test)
     learnt_from = [set(entry.fitted_on) for entry in after.history]
@@ -358,6 +359,6 @@ def test_a_pipeline_learns_from_its_training_trials_only():
 
 
 def test_angles_and_summary_statistics_fit_into_a_pipeline():
-    trials = gaitlib.synthetic_trials(n_subjects=1, n_walks=1)
+    trials = planted_trials(n_subjects=1, n_walks=1)
     samples = make_pipeline(AddJointAngles(), SummaryStatistics()).fit_transform(trials)
     assert samples.inputs["statistics"].shape == (6, 8 * (75 + 8))

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from planted import NOISE_M, RATE_HZ, planted_trials
 
 from gaitlib.conventions import BONES, GAITS, KINECT_V2_JOINTS, joint_columns, skeleton_channels
-from gaitlib.datasets.synthetic import NOISE_M, RATE_HZ, synthetic_trials
 from gaitlib.errors import GaitDataError
 
 THIGH = BONES.index(("left_hip", "left_knee"))
@@ -38,7 +38,7 @@ def spread(features, groups) -> float:
 
 
 def test_the_same_seed_gives_the_same_trials_and_another_seed_others():
-    one, again, other = (synthetic_trials(2, 1, seed=seed) for seed in (3, 3, 4))
+    one, again, other = (planted_trials(2, 1, seed=seed) for seed in (3, 3, 4))
     assert one.digest() == again.digest() != other.digest()
 
 
@@ -91,28 +91,28 @@ def test_one_person_has_one_build_and_people_differ(tiny_trials):
 
 
 def test_without_signature_people_are_clones():
-    clones = synthetic_trials(n_subjects=4, n_walks=4, signature=0, class_effect=0, seed=1)
+    clones = planted_trials(n_subjects=4, n_walks=4, signature=0, class_effect=0, seed=1)
     assert np.ptp(bone_lengths_m(clones)[:, THIGH]) < NOISE_M
     assert spread(swing_m(clones), clones.subjects) < 2
     assert spread(speed_mps(clones), clones.subjects) < 2.5
 
 
 def test_with_signature_people_differ():
-    people = synthetic_trials(n_subjects=4, n_walks=4, signature=1, class_effect=0, seed=1)
+    people = planted_trials(n_subjects=4, n_walks=4, signature=1, class_effect=0, seed=1)
     assert spread(swing_m(people), people.subjects) > 5
     assert spread(speed_mps(people), people.subjects) > 5
 
 
 def test_class_effect_is_the_same_for_everybody_and_0_plants_none():
-    planted = synthetic_trials(n_subjects=4, n_walks=4, signature=0, class_effect=1, seed=2)
-    empty = synthetic_trials(n_subjects=4, n_walks=4, signature=0, class_effect=0, seed=2)
+    planted = planted_trials(n_subjects=4, n_walks=4, signature=0, class_effect=1, seed=2)
+    empty = planted_trials(n_subjects=4, n_walks=4, signature=0, class_effect=0, seed=2)
     assert spread(swing_m(planted), planted.labels) > 10
     assert spread(swing_m(empty), empty.labels) < 2
 
 
 def test_without_class_effect_a_gait_means_another_thing_for_each_person():
     # Each person's way of performing each gait is a signature: it tells gaits apart within a person only.
-    trials = synthetic_trials(n_subjects=12, n_walks=2, signature=1, class_effect=0, seed=0)
+    trials = planted_trials(n_subjects=12, n_walks=2, signature=1, class_effect=0, seed=0)
     features = swing_m(trials)
     one = trials.subjects == "s01"
     assert spread(features[one], trials.labels[one]) > 3
@@ -122,4 +122,4 @@ def test_without_class_effect_a_gait_means_another_thing_for_each_person():
 @pytest.mark.parametrize("sizes", [(0, 1), (1, 0), (-1, 5)])
 def test_nobody_walking_is_refused(sizes):
     with pytest.raises(GaitDataError, match="at least one subject and one walk"):
-        synthetic_trials(*sizes)
+        planted_trials(*sizes)
