@@ -13,7 +13,14 @@ from gaitlib import recipes, saving
 from gaitlib.errors import GaitDataError
 from gaitlib.models import Builder, Head
 from gaitlib.preprocessing.tensors import mean_over_samples
-from gaitlib.training import LabelledSamples, ResourceMonitor, Training, predict_network, train_network
+from gaitlib.training import (
+    LabelledSamples,
+    ResourceMonitor,
+    Training,
+    encoder_network,
+    predict_network,
+    train_network,
+)
 from gaitlib.trials import TrialSet
 from gaitlib.validation import cut_validation
 
@@ -97,7 +104,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         for learnt in ("network_", "estimator_"):  # of an earlier fit, perhaps of another kind of model
             vars(self).pop(learnt, None)
         builder = self.builder()
-        classical = builder.kind == "classical"
+        classical = builder.classical
         if validation is None and not classical:
             learnt, watched = cut_validation(trials, self.validation, self.seed)
             trials, validation = trials[learnt], trials[watched]
@@ -127,6 +134,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         stages = self.training or Training()
         stages = [stages] if isinstance(stages, Training) else list(stages)
         own = self.steps_.transform(trials)
+        keras.utils.set_random_seed(self.seed)  # anew: a step may have trained a network of its own
         shapes = {name: x.shape[1:] for name, x in own.inputs.items()}
         self.network_ = builder.build_network(shapes, {"": Head("class", len(self.classes_))})
         check_network(self.network_, len(self.classes_), builder.name)
@@ -139,10 +147,14 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
             samples = [own, *(self.steps_.transform(augment(trials)) for augment in stage.augment)]
             parts = [self._labelled(s, trials, stage.class_weight) for s in samples]
             title = self.progress if isinstance(self.progress, str) else builder.name
+            network, train, seen = self.network_, _concatenate(parts), watched
+            if stage.encoder is not None:
+                network = encoder_network(self.network_, stage.encoder)
+                train, seen = train.only(stage.encoder), seen and seen.only(stage.encoder)
             stage_history = train_network(
-                self.network_,
-                _concatenate(parts),
-                watched,
+                network,
+                train,
+                seen,
                 stage,
                 seed=self.seed + i,
                 jit=builder.jit,
@@ -259,7 +271,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
     def steps_of(self, trials) -> Pipeline:
         """The steps, not yet fitted, that these training trials would go through."""
         if self.steps is None:
-            return recipes.steps_for(trials, classical=self.builder().kind == "classical")
+            return recipes.steps_for(trials, self.builder().kind)
         return clone(self.steps)
 
     def _check(self, trials, y) -> np.ndarray:

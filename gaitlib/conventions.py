@@ -24,6 +24,15 @@ KINECT_V2_JOINTS = (
     "spine_shoulder", "left_hand_tip", "left_thumb", "right_hand_tip", "right_thumb",
 )  # fmt: skip
 
+AZURE_KINECT_JOINTS = (
+    "pelvis", "naval", "chest", "neck",
+    "left_clavicle", "left_shoulder", "left_elbow", "left_wrist", "left_hand", "left_hand_tip", "left_thumb",
+    "right_clavicle", "right_shoulder", "right_elbow", "right_wrist", "right_hand", "right_hand_tip", "right_thumb",
+    "left_hip", "left_knee", "left_ankle", "left_foot",
+    "right_hip", "right_knee", "right_ankle", "right_foot",
+    "head", "nose", "left_eye", "left_ear", "right_eye", "right_ear",
+)  # fmt: skip
+
 # The same body part has other names on other cameras; the first name present in a skeleton is taken.
 PELVIS_NAMES = ("pelvis", "spine_base")
 CHEST_NAMES = ("chest", "spine_shoulder", "spine_chest")
@@ -33,6 +42,7 @@ GAIT_JOINTS = ("spine_mid", "naval", "spine_shoulder", "chest", "head") + tuple(
     f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "hip", "knee", "ankle", "foot")
 )
 
+# Of both cameras; a skeleton has those whose ends it has.
 BONES = (
     ("spine_base", "spine_mid"), ("spine_mid", "spine_shoulder"), ("spine_shoulder", "neck"), ("neck", "head"),
     ("spine_shoulder", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
@@ -40,6 +50,10 @@ BONES = (
     ("spine_base", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"), ("left_ankle", "left_foot"),
     ("spine_base", "right_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
     ("right_ankle", "right_foot"),
+    ("pelvis", "naval"), ("naval", "chest"), ("chest", "neck"),
+    ("neck", "left_clavicle"), ("left_clavicle", "left_shoulder"),
+    ("neck", "right_clavicle"), ("right_clavicle", "right_shoulder"),
+    ("pelvis", "left_hip"), ("pelvis", "right_hip"),
 )  # fmt: skip
 
 

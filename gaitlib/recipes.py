@@ -1,11 +1,16 @@
 """Named settings that work: the default preparation of each kind of modality."""
 
+from sklearn.decomposition import PCA
+from sklearn.feature_selection import SelectKBest
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from gaitlib.conventions import CHEST_NAMES, GAIT_JOINTS, PELVIS_NAMES
+from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import (
     AddJointAngles,
+    AddVelocity,
+    AutoencoderCode,
     CentrePelvis,
     Crop,
     Frames,
@@ -13,34 +18,58 @@ from gaitlib.preprocessing import (
     SelectJoints,
     SummaryStatistics,
     Tensors,
+    variance_score,
 )
 from gaitlib.preprocessing.skeleton import ANGLES
 
 WINDOW_FRAMES, HOP_FRAMES = 40, 15  # at 30 Hz a little more than one gait cycle, and half a second
+TOP_CHANNELS = 75  # the reference study's choice
+PCA_VARIANCE = 0.95
+
+# What a network reads of a skeleton, as a word for recipes and tables.
+FEATURES = {
+    "positions": "pelvis-centred positions of 15 joints, divided by body length",
+    "velocity": "those, and their velocities",
+    "angles": "those, and the angles at knees, hips, ankles and shoulders",
+    "variance": f"the {TOP_CHANNELS} position channels of all joints with the largest variance",
+    "pca": f"principal components of all positions, {PCA_VARIANCE:.0%} of the variance",
+    "autoencoder": "the code of an autoencoder of all positions, one step long",
+}
 
 
 def is_skeleton(modality) -> bool:
-    """Whether a modality has the joints that the skeleton steps need."""
-    return all(any(f"{n}_x" in modality.channels for n in names) for names in (PELVIS_NAMES, CHEST_NAMES))
+    """Whether a modality is a sequence with the joints that the skeleton steps need."""
+    joints = (PELVIS_NAMES, CHEST_NAMES)
+    return modality.kind == "sequence" and all(any(f"{n}_x" in modality.channels for n in names) for names in joints)
 
 
-def skeleton_steps(modality, name: str) -> list:
-    """Named steps that take place, stature and badly tracked joints out of a skeleton and add joint angles.
+def skeleton_steps(modality, name: str, features: str = "angles") -> list:
+    """Named steps that take place and stature out of a skeleton and choose what is read of it.
 
     None of them learns from other trials. Angles are left out where a skeleton lacks a joint that they need.
+
+    Parameters
+    ----------
+    modality : Modality
+    name : str
+    features : str
+        One of ``FEATURES``.
     """
+    steps = [(f"centre_{name}", CentrePelvis(name)), (f"stature_{name}", ScaleStature(name))]
+    if features in ("variance", "pca", "autoencoder"):
+        return steps
     joints = [joint for joint in GAIT_JOINTS if f"{joint}_x" in modality.channels]
+    steps.append((f"joints_{name}", SelectJoints(joints, name)))
     needed = {joint for triple in ANGLES.values() for joint in triple} - {"chest"}
-    return [
-        (f"centre_{name}", CentrePelvis(name)),
-        (f"stature_{name}", ScaleStature(name)),
-        (f"joints_{name}", SelectJoints(joints, name)),
-        *([(f"angles_{name}", AddJointAngles(name))] if needed <= set(joints) else []),
-    ]
+    if features == "angles" and needed <= set(joints):
+        steps.append((f"angles_{name}", AddJointAngles(name)))
+    if features == "velocity":
+        steps.append((f"velocity_{name}", AddVelocity(name)))
+    return steps
 
 
-def steps_for(trials, classical: bool = False) -> Pipeline:
-    """The default pipeline for the modalities of some training trials.
+def steps_for(trials, kind: str | None = "sequence", features: str | None = None) -> Pipeline:
+    """The default pipeline for some training trials and a kind of model.
 
     Skeletons are centred on the pelvis and scaled by body length, lose hands and face, and get joint angles;
     sequences and static values are standardised and images scaled to 0..1, per channel, by training frames. A network
@@ -52,23 +81,83 @@ def steps_for(trials, classical: bool = False) -> Pipeline:
     ----------
     trials : TrialSet
         Training trials; only names, kinds and lengths are looked at.
-    classical : bool
+    kind : str or None
+        Kind of the model (:class:`gaitlib.models.ModelInfo`): it reads the modalities of its kind only. None, for a
+        network of your own, reads all.
+    features : str, optional
+        What is read of a skeleton, one of ``FEATURES``: "autoencoder" for models that read a code, else "angles".
 
     Returns
     -------
     sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    GaitDataError
+        If the trials lack a modality that this kind of model reads.
     """
-    steps = []
-    for name, m in trials.modalities.items():
-        skeleton = m.kind == "sequence" and is_skeleton(m)
-        steps += skeleton_steps(m, name) if skeleton else []
-        if classical:
-            continue
-        scaler = MinMaxScaler() if m.kind == "image" else StandardScaler()
-        steps.append((f"scale_{name}", Frames(scaler, name)))
-        if m.kind == "sequence":
-            longest = max(len(v) for v in m.values if v is not None)
-            windows, whole = Crop(WINDOW_FRAMES, "sliding", HOP_FRAMES, name), Crop(longest, "last", modality=name)
-            steps.append((f"crop_{name}", windows if skeleton else whole))
-    last = ("statistics", SummaryStatistics()) if classical else ("tensors", Tensors())
+    coded = kind in ("code", "code fusion")
+    features = features or ("autoencoder" if coded else "angles")
+    if features not in FEATURES or (coded and features != "autoencoder"):
+        raise GaitDataError(f"features '{features}' of a '{kind}' model; known are {', '.join(FEATURES)}")
+    if kind == "gait parameters":
+        from gaitlib.preprocessing.gait_cycle import GaitParameters
+
+        (name,) = _modalities(trials, kind)
+        return Pipeline([
+            ("gait_parameters", GaitParameters(name)),
+            ("statistics", SummaryStatistics(["gait_parameters"])),
+        ])  # fmt: skip
+    names, steps = _modalities(trials, kind), []
+    for name in names:
+        m = trials.modality(name)
+        steps += skeleton_steps(m, name, features) if is_skeleton(m) else []
+        if kind != "classical":
+            steps += _network_steps(m, name, features)
+    last = ("statistics", SummaryStatistics(names)) if kind == "classical" else ("tensors", Tensors(names))
     return Pipeline([*steps, last])
+
+
+def _network_steps(m, name, features) -> list:
+    """Selection, scaling and windows of one modality: all that learns, fitted in the fold."""
+    if m.kind != "sequence":
+        return [(f"scale_{name}", Frames(MinMaxScaler() if m.kind == "image" else StandardScaler(), name))]
+    longest = max((len(v) for v in m.values if v is not None), default=1)
+    scale = (f"scale_{name}", Frames(StandardScaler(), name))
+    if not is_skeleton(m):
+        return [scale, (f"crop_{name}", Crop(longest, "last", modality=name))]
+    steps = [scale, (f"crop_{name}", Crop(WINDOW_FRAMES, "sliding", HOP_FRAMES, name))]
+    if features == "variance":  # before scaling, which makes all variances 1
+        best = SelectKBest(variance_score, k=min(TOP_CHANNELS, len(m.channels)))
+        steps.insert(0, (f"select_{name}", Frames(best, name)))
+    if features == "pca":
+        steps.insert(1, (f"pca_{name}", Frames(PCA(PCA_VARIANCE), name)))
+    if features == "autoencoder":
+        steps += [
+            (f"code_{name}", AutoencoderCode(modality=name)),
+            (f"scale_code_{name}", Frames(StandardScaler(), name)),
+        ]
+    return steps
+
+
+def _modalities(trials, kind) -> list[str]:
+    """Names of the modalities that a kind of model reads, sequences first.
+
+    A classical model reads the sequences and static values; thousands of pixels would drown them.
+    """
+    by_kind = {k: [n for n, m in trials.modalities.items() if m.kind == k] for k in ("sequence", "image", "static")}
+    if kind is None:
+        return list(trials.modalities)
+    if kind == "classical":
+        return by_kind["sequence"] + by_kind["static"] or by_kind["image"]
+    wanted = {"image": ["image"], "fusion": ["sequence", "image"], "code fusion": ["sequence", "image"]}
+    names = []
+    for k in wanted.get(kind, ["sequence"]):
+        if len(by_kind[k]) != 1:
+            have = ", ".join(f"{n} ({m.kind})" for n, m in trials.modalities.items())
+            raise GaitDataError(
+                f"a model of kind '{kind}' reads one {k}, and these trials have {have}; take another model, or choose "
+                "with GaitClassifier(steps=...)"
+            )
+        names += by_kind[k]
+    return names

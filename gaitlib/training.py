@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -41,8 +41,8 @@ class Training(BaseEstimator):
     patience : int
         Epochs without a better validation loss before training stops; the best weights are kept. Without validation
         trials all epochs are run and the last weights are kept.
-    l2 : float
-        Penalty on all kernels.
+    l2 : float or None
+        Penalty on all kernels. None keeps those that the model brings along.
     clip_norm : float or None
         Largest norm of a weight's gradient.
     class_weight : {"balanced"} or None
@@ -52,6 +52,10 @@ class Training(BaseEstimator):
         originals. Steps are fitted on the originals only; validation and test trials are never changed.
     trainable : sequence of str or None
         Names (or beginnings of names) of the layers that this stage trains; None trains all.
+    encoder : str or None
+        Train only the encoder of this modality, under a passing head of its own, such as "skeleton" before the stage
+        that trains the whole (the three steps of Jun et al. 2021). The model ends this encoder in a layer named
+        ``<modality>_features``.
     """
 
     def __init__(
@@ -61,11 +65,12 @@ class Training(BaseEstimator):
         learning_rate=1e-3,
         schedule="plateau",
         patience=10,
-        l2=0.0,
+        l2=None,
         clip_norm=1.0,
         class_weight=None,
         augment=(),
         trainable=None,
+        encoder=None,
     ):
         self.epochs = epochs
         self.batch_size = batch_size
@@ -77,6 +82,7 @@ class Training(BaseEstimator):
         self.class_weight = class_weight
         self.augment = augment
         self.trainable = trainable
+        self.encoder = encoder
 
 
 class Mirror(BaseEstimator):
@@ -107,6 +113,10 @@ class LabelledSamples:
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def only(self, modality: str) -> "LabelledSamples":
+        """The same samples with the input of one modality."""
+        return replace(self, inputs={modality: self.inputs[modality]})
 
 
 def train_network(network, train, validation, settings, seed, jit=False, progress=None) -> pd.DataFrame:
@@ -265,7 +275,28 @@ def _set_trainable(network, names):
         raise GaitDataError(f"no layer starts with {names}; layers are {[layer.name for layer in network.layers]}")
 
 
+def encoder_network(network, modality: str):
+    """The encoder of one modality under a new head of the network's size; its layers are those of the network.
+
+    Raises
+    ------
+    GaitDataError
+        If the network has no encoder of that modality.
+    """
+    encoders = {x.name: f"{x.name}_features" for x in network.inputs}
+    known = [name for name, end in encoders.items() if end in {layer.name for layer in network.layers}]
+    if modality not in known:
+        raise GaitDataError(
+            f"'{network.name}' has no encoder of '{modality}' that could be trained alone; it has {known or 'none'}"
+        )
+    (x,) = (x for x in network.inputs if x.name == modality)
+    head = keras.layers.Dense(network.output_shape[-1], name=f"{modality}_logits")
+    return keras.Model({modality: x}, head(network.get_layer(encoders[modality]).output))
+
+
 def _set_l2(network, l2):
+    if l2 is None:
+        return
     for variable in network.trainable_variables:
         if variable.name.endswith("kernel"):
             variable.regularizer = keras.regularizers.L2(l2) if l2 else None

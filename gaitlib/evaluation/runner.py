@@ -128,7 +128,7 @@ def _run_fold(kept, name, template, trials, protocol: Protocol, fold: Fold, seed
         progress=f"{name}, {fold.name}" if progress else False,
     )
     train, watched = fold.train, fold.validation
-    if model.builder().kind == "classical":  # nothing to stop early, so nothing is held back
+    if model.builder().classical:  # nothing to stop early, so nothing is held back
         train, watched = np.concatenate([train, watched]), watched[:0]
     parts = {"test": fold.test, "validation": watched}
     try:
@@ -188,7 +188,7 @@ def _build_once(model, training_trials) -> dict:
     except ValueError:  # a PCA, say, that needs more rows than these
         fitted = clone(steps).fit(training_trials)
     saving.check_can_be_saved({"steps": fitted})
-    if builder.kind == "classical":
+    if builder.classical:
         return described | {"classical": saving.spec(builder.build_classical(0))}
     shapes = {m: x.shape[1:] for m, x in fitted.transform(few).inputs.items()}
     network = builder.build_network(shapes, {"": Head("class", len(training_trials.classes))})

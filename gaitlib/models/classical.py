@@ -1,4 +1,4 @@
-"""Classical models on summary statistics: the bar that a network must clear."""
+"""Classical models on summary statistics or gait parameters: the bar that a network must clear."""
 
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier
@@ -18,3 +18,9 @@ def extra_trees(seed, n_estimators=300, max_features="sqrt", min_samples_leaf=1)
     return ExtraTreesClassifier(
         n_estimators=n_estimators, max_features=max_features, min_samples_leaf=min_samples_leaf, random_state=seed
     )
+
+
+@register("spatiotemporal", "gait parameters", "extra_trees on cadence, speed, step lengths, stance and symmetry")
+def spatiotemporal(seed, n_estimators=300):
+    """What a clinician's stop watch and tape would tell, and no more."""
+    return ExtraTreesClassifier(n_estimators=n_estimators, random_state=seed)

@@ -1,9 +1,11 @@
-"""Convolutional networks on one sequence."""
+"""Convolutional networks on one sequence or one image."""
 
 import keras
 from keras import layers
 
-from gaitlib.models.layers import MeanAndMaxPooling, ZeroPadding, add_heads, sequence_input
+from gaitlib.errors import GaitDataError
+from gaitlib.models.layers import HalfMask, MeanAndMaxPooling, ZeroPadding, add_heads, sequence_input
+from gaitlib.models.recurrent import REFERENCE_STUDY
 from gaitlib.models.registry import register
 
 
@@ -32,3 +34,48 @@ def temporal_cnn(inputs, heads, filters=64, kernel_size=5, dilations=(1, 2, 4), 
     h = MeanAndMaxPooling(name="pool")(h, mask)
     h = layers.Dropout(dropout)(layers.Dense(filters, activation="relu")(h))
     return keras.Model(x, add_heads(h, heads), name="temporal_cnn")
+
+
+@register("cnn_lstm", "sequence", REFERENCE_STUDY, parameters=164_622)
+def cnn_lstm(inputs, heads, filters=(64, 128), units=(100, 50), dense=64, dropout=0.5):
+    """Two convolutions over time, pooling by two, two LSTM layers; the first dropout is 0.2 below the other.
+
+    Departs from the source: padded frames are set back to zero after each convolution and masked in the LSTM.
+    """
+    x, mask = sequence_input(inputs, "cnn_lstm")
+    zero, h = ZeroPadding(name="zero_padding"), x
+    for size in filters:
+        h = zero(layers.Conv1D(size, 3, padding="same", activation="relu")(h), mask)
+    h = layers.MaxPooling1D(2, padding="same")(h)
+    mask = HalfMask(name="half_mask")(mask)
+    h = layers.Dropout(max(0.0, dropout - 0.2))(h)
+    h = layers.LSTM(units[0], return_sequences=True)(h, mask=mask)
+    h = layers.LSTM(units[1])(h, mask=mask)
+    h = layers.Dropout(dropout)(h)
+    h = layers.Dense(dense, activation="relu")(h)
+    return keras.Model(x, add_heads(h, heads), name="cnn_lstm")
+
+
+@register("pressure_cnn", "image", "small stand-in for the DenseNet of Jun et al. 2021", jit=True)
+def pressure_cnn(inputs, heads, filters=(16, 32, 64), dropout=0.4):
+    """Three convolutions over a pressure image (rows, columns), each halving it, then mean and maximum over space.
+
+    Its source takes an ImageNet network of 18 million weights; a few hundred footprints train about 25,000.
+    """
+    if len(inputs) != 1 or len(next(iter(inputs.values()))) != 2:
+        raise GaitDataError(
+            f"'pressure_cnn' reads one image (rows, columns), got {inputs}; choose it with Tensors([..])"
+        )
+    ((name, shape),) = inputs.items()
+    x = keras.Input(shape, name=name)
+    h = layers.Dropout(dropout)(image_features(x, filters))
+    return keras.Model(x, add_heads(h, heads), name="pressure_cnn")
+
+
+def image_features(x, filters):
+    """Strided convolutions over an image, then mean and maximum over space: (batch, 2 * filters[-1])."""
+    h = layers.Reshape((*x.shape[1:], 1))(x)
+    for size in filters:
+        h = layers.Conv2D(size, 3, strides=2, padding="same", use_bias=False)(h)
+        h = layers.ReLU()(layers.BatchNormalization()(h))
+    return layers.Concatenate()([layers.GlobalAveragePooling2D()(h), layers.GlobalMaxPooling2D()(h)])

@@ -33,8 +33,17 @@ class ZeroPadding(layers.Layer):
         return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
+class FramePooling(layers.Layer):
+    """A layer that takes the frames away, with the mask that Keras attaches to them."""
+
+    supports_masking = True
+
+    def compute_mask(self, *inputs, previous_mask=None):
+        return None
+
+
 @keras.saving.register_keras_serializable("gaitlib")
-class MeanAndMaxPooling(layers.Layer):
+class MeanAndMaxPooling(FramePooling):
     """Mean and maximum over the real frames, side by side: (batch, 2 * channels)."""
 
     def call(self, x, frame_mask):
@@ -44,6 +53,30 @@ class MeanAndMaxPooling(layers.Layer):
 
     def compute_output_spec(self, x, frame_mask):
         return keras.KerasTensor((x.shape[0], 2 * x.shape[-1]), dtype=x.dtype)
+
+
+@keras.saving.register_keras_serializable("gaitlib")
+class MeanPooling(FramePooling):
+    """Mean over the real frames: (batch, channels)."""
+
+    def call(self, x, frame_mask):
+        real = ops.cast(frame_mask[..., None], x.dtype)
+        return ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
+
+    def compute_output_spec(self, x, frame_mask):
+        return keras.KerasTensor((x.shape[0], x.shape[-1]), dtype=x.dtype)
+
+
+@keras.saving.register_keras_serializable("gaitlib")
+class HalfMask(layers.Layer):
+    """The mask after a pooling by two (padding "same"): a pair is real if its first frame is."""
+
+    def call(self, frame_mask):
+        return frame_mask[:, ::2]
+
+    def compute_output_spec(self, frame_mask):
+        frames = frame_mask.shape[1]
+        return keras.KerasTensor((frame_mask.shape[0], frames and -(-frames // 2)), dtype="bool")
 
 
 def sequence_input(inputs, model_name):
@@ -56,6 +89,17 @@ def sequence_input(inputs, model_name):
     ((name, shape),) = inputs.items()
     x = keras.Input(shape, name=name)
     return x, FrameMask(name="frame_mask")(x)
+
+
+def two_inputs(inputs, model_name):
+    """The inputs of a model that reads a sequence and, second, an image; and the mask of the sequence."""
+    if len(inputs) != 2 or any(len(shape) != 2 for shape in inputs.values()):
+        raise GaitDataError(
+            f"'{model_name}' reads a sequence (frames, channels) and, after it, an image (rows, columns), got "
+            f"{inputs}; choose them with Tensors(modalities=[...])"
+        )
+    sequence, image = (keras.Input(shape, name=name) for name, shape in inputs.items())
+    return sequence, image, FrameMask(name="frame_mask")(sequence)
 
 
 def add_heads(features, heads):

@@ -1,7 +1,8 @@
 """Recurrent networks on one sequence.
 
 None is compiled with XLA: on a CPU it gains nothing for one layer and makes two layers 2.5 times slower
-(``benchmarks/training.py``).
+(``benchmarks/training.py``). Names, layers and numbers of weights are those of their sources; all read the mask of
+real frames, which the sources lost where they padded before scaling.
 """
 
 import keras
@@ -11,6 +12,7 @@ from gaitlib.models.layers import add_heads, sequence_input
 from gaitlib.models.registry import register
 
 REFERENCE_STUDY = "nglguarino/gait-recognition (2025), notebook"
+JUN_2020 = "Jun et al. 2020, https://doi.org/10.1109/ACCESS.2020.3013029"
 
 
 @register("compact_gru", "sequence", "nglguarino/gait-recognition (2025), report.pdf", parameters=87_366)
@@ -48,3 +50,62 @@ def baseline(inputs, heads, units=128, dense=64, dropout=0.5):
     h = layers.Dense(dense, activation="relu")(h)
     h = layers.Dropout(dropout)(h)
     return keras.Model(x, add_heads(h, heads), name="baseline")
+
+
+@register("dual_lstm", "sequence", REFERENCE_STUDY, parameters=158_406)
+def dual_lstm(inputs, heads, units=128, second_units=64, dense=64, dropout=0.5):
+    """Two LSTM layers and a dense one; the first dropout is 0.2 below the others, as in the source."""
+    x, mask = sequence_input(inputs, "dual_lstm")
+    h = layers.LSTM(units, return_sequences=True)(x, mask=mask)
+    h = layers.Dropout(max(0.0, dropout - 0.2))(h)
+    h = layers.LSTM(second_units)(h, mask=mask)
+    h = layers.Dropout(dropout)(h)
+    h = layers.Dense(dense, activation="relu")(h)
+    h = layers.Dropout(dropout)(h)
+    return keras.Model(x, add_heads(h, heads), name="dual_lstm")
+
+
+@register("bilstm", "sequence", REFERENCE_STUDY, parameters=117_446)
+def bilstm(inputs, heads, units=64, second_units=32, dense=64, dropout=0.4):
+    """Two LSTM layers that read the walk forwards and backwards; the last dropout is 0.1 below the others."""
+    x, mask = sequence_input(inputs, "bilstm")
+    h = layers.Bidirectional(layers.LSTM(units, return_sequences=True))(x, mask=mask)
+    h = layers.Dropout(dropout)(h)
+    h = layers.Bidirectional(layers.LSTM(second_units))(h, mask=mask)
+    h = layers.Dropout(dropout)(h)
+    h = layers.Dense(dense, activation="relu")(h)
+    h = layers.Dropout(max(0.0, dropout - 0.1))(h)
+    return keras.Model(x, add_heads(h, heads), name="bilstm")
+
+
+@register("light", "sequence", REFERENCE_STUDY, parameters=38_118)
+def light(inputs, heads, units=64, dense=32, dropout=0.4):
+    """A small LSTM and a small dense layer."""
+    x, mask = sequence_input(inputs, "light")
+    h = layers.LSTM(units)(x, mask=mask)
+    h = layers.Dropout(dropout)(h)
+    h = layers.Dense(dense, activation="relu")(h)
+    h = layers.Dropout(dropout)(h)
+    return keras.Model(x, add_heads(h, heads), name="light")
+
+
+@register("deep_dense", "sequence", REFERENCE_STUDY, parameters=131_494)
+def deep_dense(inputs, heads, units=128, dense=(128, 64, 32), dropouts=(0.5, 0.4, 0.3)):
+    """One LSTM and three dense layers, a dropout before each."""
+    x, mask = sequence_input(inputs, "deep_dense")
+    h = layers.LSTM(units)(x, mask=mask)
+    for size, dropout in zip(dense, dropouts, strict=True):
+        h = layers.Dropout(dropout)(h)
+        h = layers.Dense(size, activation="relu")(h)
+    return keras.Model(x, add_heads(h, heads), name="deep_dense")
+
+
+@register("stacked_gru", "sequence", JUN_2020)
+def stacked_gru(inputs, heads, units=125, n_layers=4, dropout=0.5):
+    """Four GRU layers of 125 units, the network of the Kinect v2 set's authors."""
+    x, mask = sequence_input(inputs, "stacked_gru")
+    h = x
+    for i in range(n_layers):
+        h = layers.GRU(units, return_sequences=i < n_layers - 1)(h, mask=mask)
+    h = layers.Dropout(dropout)(h)
+    return keras.Model(x, add_heads(h, heads), name="stacked_gru")

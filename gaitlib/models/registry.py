@@ -9,8 +9,19 @@ from sklearn.base import BaseEstimator
 
 from gaitlib.errors import GaitDataError
 
-REFERENCE_INPUTS = {"sequence": {"skeleton": (150, 75)}}
-KINDS = (*REFERENCE_INPUTS, "classical")
+# Kinds of networks by what they read, with the sizes of the reference study. A code is what an autoencoder made of a
+# sequence; the pressure image keeps its 128 rows.
+SEQUENCE, IMAGE, CODE = {"skeleton": (150, 75)}, {"pressure": (128, 48)}, {"skeleton": (1, 512)}
+REFERENCE_INPUTS = {
+    "sequence": SEQUENCE,
+    "image": IMAGE,
+    "fusion": SEQUENCE | IMAGE,
+    "code": CODE,
+    "code fusion": CODE | IMAGE,
+    "autoencoder": SEQUENCE,
+}
+CLASSICAL = ("classical", "gait parameters")
+KINDS = (*REFERENCE_INPUTS, *CLASSICAL)
 
 
 @dataclass(frozen=True)
@@ -28,13 +39,15 @@ class ModelInfo:
     Attributes
     ----------
     name, kind : str
-        Kind "sequence" reads one sequence; "classical" is a scikit-learn estimator on summary statistics.
+        The kind says what it reads: "sequence" one sequence, "image" one image, "fusion" both, "code" and "code
+        fusion" the code of an autoencoder instead of the sequence. "classical" is a scikit-learn estimator on
+        summary statistics, "gait parameters" one on cadence, step lengths and their like.
     build : callable
         ``build(inputs, heads, **parameters) -> keras.Model`` with linear outputs, or for classical models
         ``build(seed, **parameters) -> scikit-learn classifier``.
     reference : str
     parameters : int or None
-        Weights at (150, 75) inputs and six classes; None for classical models.
+        Published number of weights at the inputs of the reference study and six classes; None where there is none.
     jit : bool
         Whether XLA compilation pays on a CPU, as measured.
     """
@@ -122,7 +135,7 @@ def build(
         For an unknown name, a classical model, or inputs that the model cannot read.
     """
     model = info(name)
-    if model.kind == "classical":
+    if model.kind in CLASSICAL:
         raise GaitDataError(f"'{name}' is no network; use it through GaitClassifier('{name}')")
     if (n_classes is None) == (heads is None):
         raise GaitDataError("give either n_classes= or heads=")
@@ -135,7 +148,7 @@ def summary() -> pd.DataFrame:
     for name in available():
         model = _MODELS[name]
         weights = None
-        if model.kind != "classical":
+        if model.kind not in CLASSICAL:
             weights = build(name, REFERENCE_INPUTS[model.kind], n_classes=6).count_params()
         rows[name] = {"kind": model.kind, "parameters": weights, "jit on CPU": model.jit, "reference": model.reference}
     return pd.DataFrame.from_dict(rows, orient="index").astype({"parameters": "Int64"})
@@ -179,6 +192,11 @@ class Builder(BaseEstimator):
         return info(self.model).kind if isinstance(self.model, str) else None
 
     @property
+    def classical(self) -> bool:
+        """Whether it is a scikit-learn estimator instead of a network."""
+        return self.kind in CLASSICAL
+
+    @property
     def name(self) -> str:
         return self.model if isinstance(self.model, str) else self.model.__name__
 
@@ -190,6 +208,8 @@ class Builder(BaseEstimator):
         """The network, reading a dict of arrays by modality name."""
         import keras
 
+        if self.kind == "autoencoder":
+            raise GaitDataError("'autoencoder' is no classifier; it works inside the step AutoencoderCode()")
         if isinstance(self.model, str):
             network = build(self.model, inputs, heads=heads, **self.parameters)
         else:

@@ -144,12 +144,21 @@ class SummaryStatistics(Step):
     A sequence gives mean, SD, minimum, maximum, 10th, 50th and 90th percentile and mean absolute change from frame
     to frame of every channel; images and static values are taken as they are. Length is left out on purpose:
     it says more about the recording than about the gait.
+
+    Parameters
+    ----------
+    modalities : sequence of str, optional
+        Which to keep; default all.
     """
+
+    def __init__(self, modalities=None):
+        self.modalities = modalities
 
     def transform(self, trials) -> Samples:
         require_trials(self, trials)
         columns, names = [], []
-        for name, m in trials.modalities.items():
+        for name in trials.modalities if self.modalities is None else self.modalities:
+            m = trials.modality(name)
             require_finite(trials, name)
             if not m.present().all():
                 raise GaitDataError(f"{trials.ids[~m.present()][0]} has no '{name}'; leave such trials out")

@@ -1,0 +1,120 @@
+"""Every kind of model gets the modalities and features that it reads, and says what is lacking."""
+
+import numpy as np
+import pytest
+from planted import planted_trials
+
+import gaitlib
+from gaitlib import recipes
+from gaitlib.modality import Modality, object_array
+from gaitlib.models import available, info
+
+JOINTS, ANGLES = 15, 8
+
+
+def with_pressure(trials):
+    rng = np.random.default_rng(0)
+    maps = [rng.integers(0, 20, (128, 48)).astype(np.float32) for _ in range(len(trials))]
+    columns = tuple(f"column_{c:02d}" for c in range(48))
+    return trials.with_modality("pressure", Modality("image", columns, "raw", object_array(maps)))
+
+
+@pytest.fixture(scope="module")
+def both():
+    return with_pressure(planted_trials(2, 1))
+
+
+def inputs(trials, *settings):
+    return {name: x.shape[1:] for name, x in recipes.steps_for(trials, *settings).fit_transform(trials).inputs.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("sequence", {"skeleton": (40, 3 * JOINTS + ANGLES)}),
+        ("image", {"pressure": (128, 48)}),
+        ("fusion", {"skeleton": (40, 3 * JOINTS + ANGLES), "pressure": (128, 48)}),
+        (None, {"skeleton": (40, 3 * JOINTS + ANGLES), "pressure": (128, 48)}),
+        ("classical", {"statistics": (8 * (3 * JOINTS + ANGLES),)}),
+    ],
+)
+def test_a_model_reads_the_modalities_of_its_kind(both, kind, expected):
+    assert inputs(both, kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("features", "channels"), [("positions", 45), ("velocity", 90), ("angles", 53), ("variance", 75)]
+)
+def test_features_choose_the_channels(both, features, channels):
+    assert inputs(both, "sequence", features)["skeleton"] == (40, channels)
+
+
+def test_principal_components_keep_their_share_of_the_variance(both):
+    steps = recipes.steps_for(both, "sequence", "pca").fit(both)
+    pca = steps["pca_skeleton"].transformer_
+    assert pca.explained_variance_ratio_.sum() >= recipes.PCA_VARIANCE > pca.explained_variance_ratio_[:-1].sum()
+
+
+def test_the_largest_variances_are_chosen_before_scaling_makes_them_equal(both):
+    steps = recipes.steps_for(both, "sequence", "variance").fit(both)
+    placed = steps[:2].transform(both).modality("skeleton")
+    variance = np.concatenate(list(placed.values)).var(axis=0)
+    chosen = set(steps["select_skeleton"].channels_)
+    assert min(v for c, v in zip(placed.channels, variance, strict=True) if c in chosen) >= max(
+        [v for c, v in zip(placed.channels, variance, strict=True) if c not in chosen], default=0
+    )
+
+
+def test_every_classifier_of_the_registry_finds_what_it_reads(both):
+    for name in available():
+        if info(name).kind != "autoencoder":
+            assert recipes.steps_for(both, info(name).kind).steps[-1][0] in ("tensors", "statistics")
+
+
+@pytest.mark.parametrize(("kind", "lacking"), [("fusion", "image"), ("image", "image"), ("code fusion", "image")])
+def test_a_missing_modality_is_named(tiny_trials, kind, lacking):
+    with pytest.raises(gaitlib.GaitDataError, match=f"'{kind}' reads one {lacking}, and these trials have skeleton"):
+        recipes.steps_for(tiny_trials, kind)
+
+
+def test_unknown_features_list_the_known(tiny_trials):
+    with pytest.raises(gaitlib.GaitDataError, match="'colours'.*known are positions, velocity"):
+        recipes.steps_for(tiny_trials, "sequence", "colours")
+
+
+# -- fusion in stages ------------------------------------------------------------------------------------
+
+
+def weights(model, part):
+    return {v.path: np.array(v) for v in model.network_.variables if part(v.path)}
+
+
+def test_an_encoder_stage_trains_that_encoder_alone(both):
+    stages = [gaitlib.Training(epochs=0), gaitlib.Training(epochs=2, encoder="skeleton")]
+    before, after = (
+        gaitlib.GaitClassifier("gru_cnn2d_fusion", training=stages[:n], validation=None).fit(both) for n in (1, 2)
+    )
+    changed = {
+        path.split("/")[0]
+        for (path, a), b in zip(weights(before, bool).items(), weights(after, bool).values(), strict=True)
+        if not np.array_equal(a, b)
+    }
+    assert any(path.startswith("gru") for path in changed)
+    assert "skeleton_features" in changed
+    assert not any(path.startswith(("conv2d", "pressure", "batch", "logits")) for path in changed)
+    assert after.history_["stage"].tolist() == [2, 2]
+
+
+def test_a_modality_without_encoder_is_refused(both):
+    training = gaitlib.Training(epochs=1, encoder="skeleton")
+    with pytest.raises(gaitlib.GaitDataError, match="'compact_gru' has no encoder of 'skeleton'"):
+        gaitlib.GaitClassifier("compact_gru", training=training, validation=None).fit(both)
+
+
+def test_own_penalties_stay_unless_a_stage_gives_one(both):
+    def penalties(training):
+        model = gaitlib.GaitClassifier("gru_cnn_fusion", training=training, validation=None).fit(both)
+        return {v.regularizer.l2 for v in model.network_.trainable_variables if v.regularizer is not None}
+
+    assert sorted(penalties(gaitlib.Training(epochs=0))) == pytest.approx([1e-4, 1e-3], rel=1e-6)
+    assert penalties(gaitlib.Training(epochs=0, l2=0.0)) == set()
