@@ -16,6 +16,7 @@ _WHERE = {
     "Training": "gaitlib.training",
     "Mirror": "gaitlib.training",
     "device_name": "gaitlib.training",
+    "Demo": "gaitlib.demo",
     "benchmark": "gaitlib.evaluation",
     "LeaveOneSubjectOut": "gaitlib.evaluation",
     "RandomTrialSplit": "gaitlib.evaluation",
@@ -23,7 +24,10 @@ _WHERE = {
     "SubjectKFold": "gaitlib.evaluation",
     "TrialKFold": "gaitlib.evaluation",
 }
-_ROOMS = ("conventions", "datasets", "evaluation", "models", "plots", "preprocessing", "recipes", "study", "training")
+_ROOMS = (
+    "conventions", "datasets", "evaluation", "explain", "models", "plots", "preprocessing", "published", "recipes",
+    "study", "training",
+)  # fmt: skip
 
 __all__ = [*_WHERE, *_ROOMS]
 

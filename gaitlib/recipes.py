@@ -14,6 +14,7 @@ from gaitlib.preprocessing import (
     CentrePelvis,
     Crop,
     Frames,
+    GaitParameters,
     ScaleStature,
     SelectJoints,
     SummaryStatistics,
@@ -101,8 +102,6 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
     if features not in FEATURES or (coded and features != "autoencoder"):
         raise GaitDataError(f"features '{features}' of a '{kind}' model; known are {', '.join(FEATURES)}")
     if kind == "gait parameters":
-        from gaitlib.preprocessing.gait_cycle import GaitParameters
-
         (name,) = _modalities(trials, kind)
         return Pipeline([
             ("gait_parameters", GaitParameters(name)),

@@ -1,16 +1,28 @@
-"""The choices of the main notebook: which data, how much of it, which models."""
+"""The choices of the main notebook: which data, how much of it, which models, which comparisons."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from gaitlib import models, published, recipes
 from gaitlib.classifier import GaitClassifier
+from gaitlib.conventions import AZURE_KINECT_JOINTS, KINECT_V2_JOINTS, skeleton_channels
 from gaitlib.datasets import load_trials
 from gaitlib.datasets.synthetic import synthetic_trials
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation import Protocol, RandomTrialSplit, SubjectHoldout
-from gaitlib.training import Training
+from gaitlib.evaluation import LeaveOneSubjectOut, Protocol, RandomTrialSplit, SubjectHoldout, SubjectKFold
+from gaitlib.training import Training, has_gpu
 from gaitlib.trials import TrialSet
+
+BATCH_SIZE = {
+    "image": 16,
+    "fusion": 32,
+    "code fusion": 32,
+}  # an image gives one sample a trial, a skeleton many windows
+CLASSICAL = ("majority", "spatiotemporal", "extra_trees")
+NETWORKS = ("compact_gru", "gru_cnn2d_fusion")  # those that go through all protocols
 
 
 @dataclass(frozen=True)
@@ -22,29 +34,26 @@ class Profile:
     name : {"quick", "default", "full"}
     synthetic : dict
         Size of the synthetic set that stands in where no data are given.
-    models : tuple of str
     epochs : int
+    watched : bool
+        Hold validation subjects (or walks) back and stop early; else all epochs are run at a falling rate.
+    folds : int
+        Of the subject K-fold.
     """
 
     name: str
     synthetic: dict
-    models: tuple[str, ...]
     epochs: int
+    watched: bool
+    folds: int
 
 
 PROFILES = {
     p.name: p
     for p in (
-        Profile("quick", {"n_subjects": 4, "n_walks": 3}, ("majority", "extra_trees", "compact_gru"), 4),
-        Profile(
-            "default", {"n_subjects": 12, "n_walks": 5}, ("majority", "extra_trees", "compact_gru", "temporal_cnn"), 15
-        ),
-        Profile(
-            "full",
-            {"n_subjects": 12, "n_walks": 20},
-            ("majority", "extra_trees", "compact_gru", "baseline", "gru", "temporal_cnn"),
-            15,
-        ),
+        Profile("quick", {"n_subjects": 4, "n_walks": 2}, epochs=2, watched=False, folds=2),
+        Profile("default", {"n_subjects": 12, "n_walks": 5}, epochs=12, watched=False, folds=3),
+        Profile("full", {"n_subjects": 12, "n_walks": 20}, epochs=100, watched=True, folds=5),
     )
 }
 
@@ -60,6 +69,11 @@ def profile(name: str | None = None) -> Profile:
 def results_folder() -> Path:
     """Where figures, tables and runs go: ``$GAIT_RESULTS``, else ``results``."""
     return Path(os.environ.get("GAIT_RESULTS") or "results")
+
+
+def jobs() -> int:
+    """Folds trained at once: one a physical core, or one on a GPU."""
+    return 1 if has_gpu() else psutil.cpu_count(logical=False) or psutil.cpu_count()
 
 
 def open_data(path=None, chosen: Profile | None = None) -> TrialSet:
@@ -86,12 +100,95 @@ def open_data(path=None, chosen: Profile | None = None) -> TrialSet:
     return load_trials(path) if path else synthetic_trials(**(chosen or profile()).synthetic)
 
 
-def classifiers(chosen: Profile) -> dict[str, GaitClassifier]:
-    """The models of a profile with settings for a new person: a fixed number of epochs, the rate falling to zero."""
-    training = Training(epochs=chosen.epochs, batch_size=64, schedule="cosine")
-    return {name: GaitClassifier(name, training=training) for name in chosen.models}
+def readable_kinds(trials) -> list[str]:
+    """Kinds of models that can read these trials."""
+    found = []
+    for kind in models.KINDS:
+        try:
+            recipes.steps_for(trials, kind)
+        except GaitDataError:
+            continue
+        if kind != "autoencoder":
+            found.append(kind)
+    return found
 
 
-def watched_protocol(trials) -> Protocol:
-    """A protocol that holds validation trials back: of other subjects where there are three, else other walks."""
-    return SubjectHoldout() if len(set(trials.subjects)) >= 3 else RandomTrialSplit()
+def left_out(trials) -> str:
+    """One sentence on the models that these trials cannot feed, empty where there are none."""
+    names = [n for n in models.available() if models.info(n).kind not in (*readable_kinds(trials), "autoencoder")]
+    if not names:
+        return ""
+    have = " and ".join(trials.modalities)
+    return f"These recordings hold {have} only, so {', '.join(names)} are left out."
+
+
+def training(chosen: Profile, kind: str) -> Training:
+    """Training settings of a kind of model."""
+    if chosen.watched:  # as the reference study trains, but watching other subjects than those tested
+        return Training(epochs=chosen.epochs, batch_size=32, schedule="plateau", patience=10)
+    epochs = 3 * chosen.epochs if kind == "image" else chosen.epochs  # it has a seventh of the samples
+    return Training(epochs=epochs, batch_size=BATCH_SIZE.get(kind, 64), schedule="cosine")
+
+
+def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
+    """Every model that can read the trials, with the settings of the profile."""
+    names = [name for kind in readable_kinds(trials) for name in models.available(kind)]
+    return {name: GaitClassifier(name, training=training(chosen, models.info(name).kind)) for name in sorted(names)}
+
+
+def chosen_few(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
+    """The models that go through all protocols: classical ones, one network, one fusion where there is pressure."""
+    return {name: every[name] for name in (*CLASSICAL, *NETWORKS) if name in every}
+
+
+def once(chosen: Profile, trials) -> Protocol:
+    """The protocol under which every model is tried once: other subjects where there are three, else other walks."""
+    known = RandomTrialSplit if len(set(trials.subjects)) < 3 else SubjectHoldout
+    return known(validation=chosen.watched)
+
+
+def protocols(chosen: Profile, trials) -> list[Protocol]:
+    """A new person, asked in two ways, and beside it the usual random split."""
+    folds = min(chosen.folds, len(set(trials.subjects)))
+    return [
+        LeaveOneSubjectOut(validation=chosen.watched),
+        SubjectKFold(folds, validation=chosen.watched),
+        RandomTrialSplit(validation=chosen.watched),
+    ]
+
+
+def feature_strategies(chosen: Profile, trials) -> dict[str, dict[str, GaitClassifier]]:
+    """The same networks on other features of the skeleton: {network: {features: classifier}}."""
+    found = {}
+    for name in ("gru", "gru_cnn_fusion"):
+        kind = models.info(name).kind
+        if kind in readable_kinds(trials):
+            settings = training(chosen, kind)
+            found[name] = {
+                f"{name}, {features}": GaitClassifier(name, recipes.steps_for(trials, kind, features), settings)
+                for features in recipes.FEATURES
+            }
+    return found
+
+
+def fusion_trainings(chosen: Profile) -> dict[str, GaitClassifier]:
+    """Skeleton and pressure joined late and early, trained in one step and in three (Jun et al. 2021)."""
+    whole = training(chosen, "fusion")
+    alone = [Training(**whole.get_params() | {"encoder": modality}) for modality in ("skeleton", "pressure")]
+    gentle = Training(**whole.get_params() | {"learning_rate": whole.learning_rate / 3})  # joint fine-tuning
+    return {
+        "scores, end to end": GaitClassifier("score_fusion", training=whole),
+        "scores, three steps": GaitClassifier("score_fusion", training=[*alone, gentle]),
+        "features, end to end": GaitClassifier("gru_cnn2d_fusion", training=whole),
+        "features, three steps": GaitClassifier("gru_cnn2d_fusion", training=[*alone, gentle]),
+    }
+
+
+def published_claims(trials):
+    """What others reported on the set that has this skeleton, or None where it is another."""
+    by_channels = {
+        skeleton_channels(AZURE_KINECT_JOINTS): published.AZURE,
+        skeleton_channels(KINECT_V2_JOINTS): published.KINECT,
+    }
+    channels = trials.modalities["skeleton"].channels if "skeleton" in trials.modalities else ()
+    return published.claims(by_channels[channels]) if channels in by_channels else None

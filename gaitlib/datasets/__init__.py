@@ -4,14 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from gaitlib import conventions, modality, trials
-from gaitlib.datasets import cache, files, kinect_v2, repair, report
+from gaitlib.datasets import azure_pressure, cache, files, kinect_v2, number_tables, repair, report
+from gaitlib.datasets.azure_pressure_writer import write_azure_pressure
 from gaitlib.datasets.report import LoadReport
 from gaitlib.errors import GaitDataError
 from gaitlib.trials import TrialSet
 
-LAYOUTS = {"Kinect v2 pathological gaits": kinect_v2}
+LAYOUTS = {"Kinect v2 pathological gaits": kinect_v2, "Azure Kinect and pressure": azure_pressure}
 
-__all__ = ["LoadReport", "load_trials"]
+__all__ = ["LoadReport", "load_trials", "write_azure_pressure"]
 
 
 def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSet:
@@ -35,7 +36,8 @@ def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSe
     Raises
     ------
     GaitDataError
-        If nothing is there, no layout is recognised, or a file is bad; it names file, row and what was expected.
+        If nothing is there, not just one layout is recognised, or a file is bad; it names file, row and what was
+        expected.
     """
     path = files.resolve(path)
     file = cache.cache_file(path, (files.fingerprint(path), skip_bad, _loader_code())) if use_cache else None
@@ -43,16 +45,16 @@ def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSe
     if cached is not None:
         return cached
     tree = files.open_tree(path)
-    for layout in LAYOUTS.values():
-        if layout.recognises(tree.names):
-            loaded = layout.load(tree, skip_bad)
-            break
-    else:
+    found = [name for name, layout in LAYOUTS.items() if layout.recognises(tree.names)]
+    if len(found) > 1:
+        raise GaitDataError(f"{path}: holds recordings of {' and of '.join(found)}; give the folder of one of them")
+    if not found:
         seen = ", ".join(tree.names[:3]) or "nothing"
         raise GaitDataError(
             f"{path}: no known layout among its {len(tree.names)} files ({seen} ...). Known: {', '.join(LAYOUTS)}. "
             "For other data use gaitlib.TrialSet.from_arrays."
         )
+    loaded = LAYOUTS[found[0]].load(tree, skip_bad)
     n_subjects = len(set(loaded.subjects))
     loaded = replace(loaded, name=f"{loaded.name}, {n_subjects} subject{'s' * (n_subjects > 1)}")
     if use_cache:
@@ -62,5 +64,5 @@ def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSe
 
 def _loader_code() -> tuple[bytes, ...]:
     """The source of the loaders: a changed loader, or another name for a gait or joint, makes old caches stale."""
-    modules = (kinect_v2, repair, files, report, conventions, trials, modality)
+    modules = (azure_pressure, kinect_v2, number_tables, repair, files, report, conventions, trials, modality)
     return tuple(Path(module.__file__).read_bytes() for module in modules)

@@ -1,7 +1,11 @@
-"""Find frames that a sensor did not really record. Pure functions on one trial's arrays."""
+"""Find frames that a sensor did not really record. Functions on one trial's arrays."""
 
 import numpy as np
 
+from gaitlib.errors import GaitDataError
+
+LARGEST_COORDINATE_M = 20.0
+FEWEST_FRAMES = 10
 LONGEST_STEP_S = 0.2  # a longer pause between two frames is counted as a gap
 
 
@@ -66,3 +70,41 @@ def advancing_frames(time_s) -> np.ndarray:
 def count_gaps(time_s) -> int:
     """Pauses of more than 0.2 s between consecutive frames."""
     return int((np.diff(time_s) > LONGEST_STEP_S).sum())
+
+
+def usable_frames(name: str, time_s, row: dict) -> np.ndarray:
+    """Frames that are no garbage and whose time advances; counts go into a file's row of the report.
+
+    Parameters
+    ----------
+    name : str
+        The file, for the error.
+    time_s : ndarray (frames,)
+        NaN at garbage frames.
+    row : dict
+        Gets ``frames_read``, ``garbage``, ``non_advancing``, ``frames_kept`` and ``gaps``.
+
+    Returns
+    -------
+    ndarray of int (frames kept,)
+
+    Raises
+    ------
+    GaitDataError
+        If under 10 frames or under half of them are left.
+    """
+    frames = np.flatnonzero(advancing_frames(time_s))
+    garbage = int(np.isnan(time_s).sum())
+    row |= {
+        "frames_read": len(time_s) + row.get("cut_rows", 0),
+        "garbage": garbage,
+        "non_advancing": len(time_s) - garbage - len(frames),
+        "frames_kept": len(frames),
+        "gaps": count_gaps(time_s[frames]),
+    }
+    if len(frames) < max(FEWEST_FRAMES, len(time_s) / 2):
+        raise GaitDataError(
+            f"{name}: {len(frames)} usable frames of {len(time_s)} ({garbage} garbage, "
+            f"{row['non_advancing']} without a later time); expected at least {FEWEST_FRAMES} and half of them"
+        )
+    return frames

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 COUNTS = ("frames_read", "frames_kept", "cut_rows", "garbage", "non_advancing", "minute_wraps", "gaps")
+REPAIRS = ("cut_rows", "garbage", "non_advancing", "minute_wraps")
+KEPT_AS_THEY_ARE = {  # counted by layouts of two files a trial
+    "without_partner": "files without their partner, used alone",
+    "spikes": "pressure images with spikes, kept",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +22,9 @@ class LoadReport:
         ``file``, ``status`` (ok, repaired, skipped), ``reason`` of a skip, and the counts: frames read and kept,
         last rows dropped because no line end follows them (their last number may be cut),
         garbage frames dropped, frames dropped because time did not advance, minute wraps undone, gaps in time
-        (left as they are: velocities divide by the true time step).
+        (left as they are: velocities divide by the true time step). Layouts with two files a trial add
+        ``without_partner`` (1 where the trial's other file is not there) and ``spikes`` (cells of a pressure image
+        far above all their neighbours, left as they are).
     ignored : list of str
         Files that do not belong to the layout.
     seconds : float
@@ -46,6 +53,7 @@ class LoadReport:
             "non-advancing frames dropped": ((files["non_advancing"] > 0).sum(), files["non_advancing"].sum()),
             "minute wraps undone": ((files["minute_wraps"] > 0).sum(), files["minute_wraps"].sum()),
             "gaps kept, with their true time": ((files["gaps"] > 0).sum(), files["gaps"].sum()),
+            **{words: ((files[count] > 0).sum(), 0) for count, words in KEPT_AS_THEY_ARE.items() if count in files},
             "files ignored (not of this layout)": (len(self.ignored), 0),
         }
         return pd.DataFrame.from_dict(rows, orient="index", columns=["files", "frames"])

@@ -1,123 +1,227 @@
-"""Planted synthetic walks: a stick figure whose gait class and personal style are set one by one.
+"""Openly synthetic walks in the layout of the Azure Kinect and pressure recordings.
 
-Made to test honesty, not to look like patients: with a signature and no class effect, a model can only learn who
-walks, and an honest protocol must report chance.
+Six gaits by their textbook markers, people who differ, a sensor with noise and missed frames. Made to exercise models
+and protocols where no recordings are at hand; nothing measured on them says anything about patients.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
 
-from gaitlib.conventions import GAITS, KINECT_V2_JOINTS, skeleton_channels
+from gaitlib.conventions import AZURE_KINECT_JOINTS, GAITS, mirror_map, skeleton_channels
+from gaitlib.datasets.body import Body
+from gaitlib.datasets.footprints import COLUMNS, Sole, footprints_on_plate, pressure_image
+from gaitlib.datasets.gait_styles import NORMAL, WALK_SPREAD, Style, deviation, gait_style, own_style
+from gaitlib.datasets.walker import Walker, plan_steps
 from gaitlib.errors import GaitDataError
 from gaitlib.modality import Modality, object_array
 from gaitlib.trials import TrialSet
 
-RATE_HZ = 30.0
-NOISE_M = 0.01
+RATE_HZ, JITTER_S = 30.0, 0.004
+ROWS_RANGE = (100, 180)  # rows of a file, whatever the gait
+MISSED_RANGE = (0.06, 0.18)  # share of the frames that the sensor missed
+NOISE_M = {"trunk": 0.005, "limbs": 0.007, "ends": 0.011}  # SD; half of its variance is smooth over about 0.3 s
+CHANNELS = skeleton_channels(AZURE_KINECT_JOINTS)
 
-# Style of a walk, in degrees: how far hips, knees and arms swing on each side, lean of the trunk, drop of the pelvis.
-STYLE = (
-    "left_hip", "right_hip", "left_knee", "right_knee", "left_arm", "right_arm",
-    "lean_forward", "lean_side", "drop",
-)  # fmt: skip
-NORMAL_STYLE = np.array([24.0, 24, 45, 45, 20, 20, 3, 0, 2])
-CLASS_STYLE = {
-    "normal": np.zeros(9),
-    "antalgic": np.array([-6.0, 2, -6, 0, -4, 0, 2, 2, 0]),
-    "stiff_legged": np.array([-4.0, 0, -18, 0, 0, 0, 0, -2, 2]),
-    "lurching": np.array([0.0, 0, 0, -4, 0, -4, -8, 0, 0]),
-    "steppage": np.array([8.0, 2, 12, 4, 0, 0, 0, 0, 0]),
-    "trendelenburg": np.array([0.0, 0, 0, 0, 0, 0, 0, 5, 5]),
-}
-STYLE_SPREAD = np.array([3.0, 3, 6, 6, 4, 4, 2, 1.5, 1.5])  # SD between people, degrees
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """The exact truth of one synthetic walk.
+
+    Attributes
+    ----------
+    subject, gait : str
+    number : int
+        From 1.
+    affected_side : {"left", "right"}
+    time_s : ndarray (frames,)
+        Of the frames that the sensor caught.
+    frames : ndarray of int (frames,)
+    positions : ndarray (frames, 32, 3)
+        Metres, without sensor noise.
+    heel_strike_s, toe_off_s : dict of str to ndarray
+        By side; those within the recording.
+    cadence_steps_per_min, speed_mps, step_width_m : float
+    step_length_m, stance_share : dict of str to float
+        By side: the step that ends with that side's heel strike; the share of the stride that the foot stands.
+    """
+
+    subject: str
+    gait: str
+    number: int
+    affected_side: str
+    time_s: np.ndarray
+    frames: np.ndarray
+    positions: np.ndarray
+    heel_strike_s: dict[str, np.ndarray]
+    toe_off_s: dict[str, np.ndarray]
+    cadence_steps_per_min: float
+    step_length_m: dict[str, float]
+    step_width_m: float
+    speed_mps: float
+    stance_share: dict[str, float]
 
 
 def synthetic_trials(n_subjects=12, n_walks=5, signature=1.0, class_effect=1.0, seed=0) -> TrialSet:
-    """Make synthetic skeleton walks of six gaits.
+    """Make synthetic walks of six gaits: skeleton and plantar pressure.
 
     Parameters
     ----------
     n_subjects, n_walks : int
-        ``n_walks`` of each gait by each subject.
+        ``n_walks`` of each gait by each subject. A smaller set is exactly a part of a larger one.
     signature : float
         How much people differ: in build, in general style, and in how each performs each gait. 0 makes clones.
     class_effect : float
-        How much the gaits differ in the same way for everybody. 0 plants no gait at all.
+        How much the gaits differ in the same way for everybody. 0: everybody walks normally, each "gait" in a way of
+        their own that tells nothing about a new person.
     seed : int
         The same seed gives the same trials.
 
     Returns
     -------
     TrialSet
-        Modality "skeleton": 25 Kinect v2 joints, metres, 30 Hz, 60 to 110 frames; named synthetic.
+        Modality "skeleton": 32 Azure Kinect joints, metres, nominally 30 Hz with missing frames; modality "pressure":
+        images of 128 x 48 raw integers, row 0 walked over first. The name says that they are synthetic.
+
+    Raises
+    ------
+    GaitDataError
+        If there is nobody to walk.
 
     Examples
     --------
     >>> trials = synthetic_trials(n_subjects=2, n_walks=1)
-    >>> len(trials), trials.modality("skeleton").unit
-    (12, 'm')
+    >>> len(trials), trials.modality("skeleton").unit, trials.modality("pressure").values[0].shape
+    (12, 'm', (128, 48))
+    """
+    rows, values, times, frames, images = [], [], [], [], []
+    for walk, walker, person, rng in _walks(n_subjects, n_walks, signature, class_effect, seed):
+        trial = f"{walk.subject}/{walk.gait}/{walk.number:02d}"
+        noisy = walk.positions + _sensor_noise(walk.frames, rng)
+        values.append((noisy.reshape(len(noisy), -1).round(6) + 0.0).astype(np.float32))  # no -0.0
+        times.append(walk.time_s)
+        frames.append(walk.frames)
+        footprints = footprints_on_plate(walker, walk.time_s[-1] / 2, person.affected, rng)
+        images.append(pressure_image(footprints, person.sole, rng))
+        rows.append({"trial": trial, "subject": walk.subject, "walk": trial, "label": walk.gait, "source": ""})
+    columns = tuple(f"column_{c:02d}" for c in range(COLUMNS))
+    skeleton = Modality("sequence", CHANNELS, "m", object_array(values), object_array(frames), object_array(times))
+    pressure = Modality("image", columns, "raw", object_array(images))
+    name = f"SYNTHETIC walks, {n_subjects} subjects"
+    return TrialSet(pd.DataFrame(rows), {"skeleton": skeleton, "pressure": pressure}, name)
+
+
+def synthetic_walks(n_subjects=12, n_walks=5, signature=1.0, class_effect=1.0, seed=0):
+    """The exact truth behind :func:`synthetic_trials`, walk by walk in the same order.
+
+    Parameters as there.
+
+    Yields
+    ------
+    Walk
+
+    Examples
+    --------
+    >>> walk = next(synthetic_walks(n_subjects=1, n_walks=1))
+    >>> walk.gait, walk.positions.shape[1:]
+    ('normal', (32, 3))
+    """
+    for walk, *_ in _walks(n_subjects, n_walks, signature, class_effect, seed):
+        yield walk
+
+
+@dataclass(frozen=True)
+class _Person:
+    name: str
+    affected: int  # side: -1 left, 1 right
+    body: Body
+    sole: Sole
+    style: Style
+
+
+def _walks(n_subjects, n_walks, signature, class_effect, seed):
+    """Walk, its Walker, its person and the generator that goes on with the sensors.
+
+    Each person, gait of a person and walk has a generator of its own, so that a smaller set is a part of a larger one.
     """
     if n_subjects < 1 or n_walks < 1:
         raise GaitDataError(f"at least one subject and one walk, not {n_subjects} and {n_walks}")
-    rng = np.random.default_rng(seed)
-    rows, values, times = [], [], []
-    digits = max(2, len(str(n_subjects)))
     for s in range(1, n_subjects + 1):
-        size = 1 + signature * rng.normal(0, 0.06, size=3)  # trunk, thigh, shank
-        cadence_hz = 0.9 + signature * rng.normal(0, 0.06)
-        personal = signature * rng.normal(0, 0.7, size=9) * STYLE_SPREAD
-        for gait in GAITS:
-            own_way = signature * rng.normal(0, 1.0, size=9) * STYLE_SPREAD
+        person = _person(f"subject{s:02d}", np.random.default_rng([seed, s]), signature)
+        for g, gait in enumerate(GAITS, start=1):
+            added = gait_style(gait, np.random.default_rng([seed, s, g]), signature, class_effect)
             for w in range(1, n_walks + 1):
-                walk = f"s{s:0{digits}d}/{gait}/{w:02d}"
-                style = NORMAL_STYLE + class_effect * CLASS_STYLE[gait] + personal + own_way
-                style = style + rng.normal(0, 0.25, size=9) * STYLE_SPREAD
-                time_s = np.arange(rng.integers(60, 111)) / RATE_HZ
-                figure = _walk(time_s, style, size, cadence_hz * rng.normal(1, 0.03), rng.uniform(0, 2 * np.pi))
-                values.append((figure + rng.normal(0, NOISE_M, figure.shape)).astype(np.float32))
-                times.append(time_s)
-                rows.append({"trial": walk, "subject": f"s{s:0{digits}d}", "walk": walk, "label": gait, "source": ""})
-    frames = object_array([np.arange(len(t)) for t in times])
-    channels = skeleton_channels(KINECT_V2_JOINTS)
-    skeleton = Modality("sequence", channels, "m", object_array(values), frames, object_array(times))
-    return TrialSet(pd.DataFrame(rows), {"skeleton": skeleton}, f"SYNTHETIC planted walks, {n_subjects} subjects")
+                rng = np.random.default_rng([seed, s, g, w])
+                style = NORMAL + person.style + added + deviation(rng, WALK_SPREAD)
+                yield (*_walk(person, gait, w, style, rng), person, rng)
 
 
-def _walk(time_s, style, size, cadence_hz, start) -> np.ndarray:
-    """Joint positions (frames, 75) of one walk along +y."""
-    swing = dict(zip(STYLE, np.radians(style), strict=True))
-    trunk, thigh, shank = size * np.array([0.50, 0.42, 0.42])
-    phase = 2 * np.pi * cadence_hz * time_s + start
-    zero = np.zeros_like(time_s)
-    joint = {}
+def _person(name, rng, signature) -> _Person:
+    affected = -1 if rng.random() < 0.5 and signature > 0 else 1
+    stature_m = 1.72 + signature * rng.normal(0, 0.08)
+    body = Body.of(stature_m, 1 + signature * rng.normal(0, 0.03, 12))
+    load, arch, forefoot = np.exp(signature * rng.normal(0, [0.12, 0.3, 0.12]))
+    return _Person(name, affected, body, Sole(0.152 * stature_m, load, arch, forefoot), own_style(rng, signature))
 
-    def along(angle_forward, angle_side, length):
-        """A segment that hangs down, turned forward and to the side."""
-        return length * np.stack(
-            [np.sin(angle_side) + zero, np.sin(angle_forward) + zero, -np.cos(angle_forward) * np.cos(angle_side)], -1
-        )
 
-    speed_mps = 4 * cadence_hz * (thigh + shank) * np.sin((swing["left_hip"] + swing["right_hip"]) / 2)
-    height = thigh + shank + 0.08 + 0.02 * np.cos(2 * phase)
-    joint["spine_base"] = np.stack([0.02 * np.sin(phase), speed_mps * time_s - 1.5, height], -1)
-    up = -along(-swing["lean_forward"] + zero, -swing["lean_side"] * np.sin(phase), trunk)
-    joint["spine_mid"] = joint["spine_base"] + 0.5 * up
-    joint["spine_shoulder"] = joint["spine_base"] + up
-    joint["neck"] = joint["spine_base"] + 1.12 * up
-    joint["head"] = joint["spine_base"] + 1.45 * up
-    for side, sign, turn in (("left", -1, 0.0), ("right", 1, np.pi)):
-        leg = swing[f"{side}_hip"] * np.sin(phase + turn)
-        flexion = swing[f"{side}_knee"] * (0.15 + 0.85 * np.clip(np.cos(phase + turn), 0, None) ** 2)
-        drop = 0.1 * np.sin(swing["drop"]) * np.cos(phase + turn)
-        joint[f"{side}_hip"] = joint["spine_base"] + np.stack([zero + sign * 0.09, zero, -0.05 - drop], -1)
-        joint[f"{side}_knee"] = joint[f"{side}_hip"] + along(leg, zero, thigh)
-        joint[f"{side}_ankle"] = joint[f"{side}_knee"] + along(leg - flexion, zero, shank)
-        joint[f"{side}_foot"] = joint[f"{side}_ankle"] + [0, 0.13, -0.05]
-        arm = -swing[f"{side}_arm"] * np.sin(phase + turn)
-        joint[f"{side}_shoulder"] = joint["spine_shoulder"] + [sign * 0.18, 0, -0.03]
-        joint[f"{side}_elbow"] = joint[f"{side}_shoulder"] + along(arm, sign * 0.08, 0.28)
-        joint[f"{side}_wrist"] = joint[f"{side}_elbow"] + along(arm + 0.25, sign * 0.05, 0.24)
-        joint[f"{side}_hand"] = joint[f"{side}_wrist"] + along(arm + 0.25, zero, 0.06)
-        joint[f"{side}_hand_tip"] = joint[f"{side}_wrist"] + along(arm + 0.25, zero, 0.13)
-        joint[f"{side}_thumb"] = joint[f"{side}_hand"] + [-sign * 0.03, 0.02, 0]
-    return np.concatenate([joint[name] for name in KINECT_V2_JOINTS], axis=1)
+def _walk(person, gait, number, style, rng) -> tuple[Walk, Walker]:
+    n_rows = int(rng.integers(*ROWS_RANGE, endpoint=True))
+    missed = 1 + rng.choice(n_rows - 2, int(n_rows * rng.uniform(*MISSED_RANGE)), replace=False)
+    frames = np.setdiff1d(np.arange(n_rows), missed)
+    time_s = np.arange(n_rows) / RATE_HZ + rng.uniform(-JITTER_S, JITTER_S, n_rows)
+    time_s = (time_s - time_s[0])[frames].round(3)
+    walker = Walker(style, person.body, plan_steps(style, person.body, n_rows / RATE_HZ, rng))
+    positions = walker.positions(time_s)
+    if person.affected == -1:
+        order, sign = mirror_map(CHANNELS)
+        positions = (positions.reshape(len(positions), -1)[:, order] * sign).reshape(positions.shape)
+    positions[..., 1] += rng.uniform(-1.5, -0.5) - positions[0, 0, 1]
+    heading = Rotation.from_euler("z", rng.normal(0, 2), degrees=True)
+    positions = positions @ heading.as_matrix().T + [rng.normal(0, 0.12), 0, 0]
+    truth = _truth(person, walker, time_s[-1])
+    return Walk(person.name, gait, number, time_s=time_s, frames=frames, positions=positions, **truth), walker
+
+
+def _truth(person, walker, end_s) -> dict:
+    """Events and averages of a walk, in the fields of Walk."""
+    steps, style = walker.steps, walker.style
+    affected, other = ("left", "right") if person.affected == -1 else ("right", "left")
+    sides = {"affected": affected, "other": other}
+    starts, place = steps.strike_s["affected"], steps.place_m
+    rows = np.flatnonzero((starts > starts[0]) & (starts < end_s) & (np.append(starts[1:], np.inf) > 0))
+    stride_s = np.diff(starts)[rows].mean()
+    length_m = {
+        "affected": (place["affected"][rows] - place["other"][rows - 1]).mean(),
+        "other": (place["other"][rows] - place["affected"][rows]).mean(),
+    }
+
+    def within(times):
+        return times[(times >= 0) & (times <= end_s)]
+
+    return {
+        "affected_side": affected,
+        "heel_strike_s": {sides[leg]: within(times) for leg, times in steps.strike_s.items()},
+        "toe_off_s": {sides[leg]: within(times) for leg, times in steps.off_s.items()},
+        "cadence_steps_per_min": 120 / stride_s,
+        "step_length_m": {sides[leg]: float(metres) for leg, metres in length_m.items()},
+        "step_width_m": style.time("width_m"),
+        "speed_mps": (place["affected"][rows + 1] - place["affected"][rows]).mean() / stride_s,
+        "stance_share": {sides[leg]: style.time(f"{leg}_stance") for leg in sides},
+    }
+
+
+def _sensor_noise(frames, rng) -> np.ndarray:
+    """Noise (frames, 32, 3): white and smooth, strongest at hands, feet and face."""
+    ends = ("hand", "hand_tip", "thumb", "foot", "nose", "eye", "ear", "wrist")
+    limbs = ("knee", "ankle", "elbow", "head")
+    kinds = [
+        "ends" if name.endswith(ends) else "limbs" if name.endswith(limbs) else "trunk" for name in AZURE_KINECT_JOINTS
+    ]
+    sd = np.array([NOISE_M[kind] for kind in kinds])[:, None]
+    shape = (frames[-1] + 1, len(AZURE_KINECT_JOINTS), 3)
+    sigma = 4.0
+    smooth = gaussian_filter1d(rng.normal(size=shape), sigma, axis=0) * np.sqrt(2 * sigma * np.sqrt(np.pi))
+    return (sd * np.sqrt(0.5) * (smooth + rng.normal(size=shape)))[frames]

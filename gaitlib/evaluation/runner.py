@@ -4,12 +4,15 @@ import gc
 import hashlib
 import importlib
 import json
+import os
 import re
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from tqdm.auto import tqdm
 
@@ -24,10 +27,13 @@ from gaitlib.models import Head
 from gaitlib.training import has_gpu, thread_count
 
 PROBE_TRIALS_A_CLASS = 4
+READERS = ("results", "over_time", "reconstruction", "statistics", "__init__")
 VERSIONS = ("gaitlib", "keras", "numpy", "sklearn")
 
 
-def benchmark(models, trials, protocols=None, store="results/runs", seed=0, progress=True, custom_objects=None) -> Runs:
+def benchmark(
+    models, trials, protocols=None, store="results/runs", seed=0, progress=True, custom_objects=None, n_jobs=1
+) -> Runs:
     """Train and test every model under every protocol.
 
     Each fold is stored the moment it ends; folds that are in the store already are read, not trained again. All
@@ -48,6 +54,10 @@ def benchmark(models, trials, protocols=None, store="results/runs", seed=0, prog
         Show bars.
     custom_objects : dict, optional
         Your own steps, builders or layers, to load stored classifiers.
+    n_jobs : int
+        Folds trained at once on a CPU, each in a process of its own with one thread; -1 takes all cores. 1 trains
+        here, one fold after the other, with all threads. The number of threads is part of a run's key, as it changes
+        the last digits of some models.
 
     Returns
     -------
@@ -65,27 +75,59 @@ def benchmark(models, trials, protocols=None, store="results/runs", seed=0, prog
     for protocol in protocols:
         _check_history(trials, protocol, folds_of[protocol.name])
     # Everything is built once before anything is trained: a mistake in the last model costs no hours.
+    n_jobs = effective_n_jobs(n_jobs)
+    if n_jobs > 1 and has_gpu():
+        raise GaitDataError("folds cannot share a GPU: use n_jobs=1 there")
+    threads = thread_count() if n_jobs == 1 else 1
     planned = [
-        (name, model, protocol, _describe(name, model, trials, protocol, folds_of[protocol.name], seed))
+        (name, model, protocol, _describe(name, model, trials, protocol, folds_of[protocol.name], seed, threads))
         for name, model in named.items()
         for protocol in protocols
     ]
-    runs = []
+    stores, missing = [], []
+    for name, model, protocol, description in planned:
+        label = re.sub(r"[^A-Za-z0-9_]+", "-", f"{name}-{type(protocol).__name__}")
+        kept = RunStore(store, label, saving.digest(description), description)
+        stores.append(kept)
+        folds = folds_of[protocol.name]
+        missing += [(kept, name, model, protocol, fold) for fold in folds if kept.read(fold.name) is None]
     with tqdm(total=len(named) * sum(map(len, folds_of.values())), desc="folds", disable=not progress) as bar:
-        for name, model, protocol, description in planned:
-            label = re.sub(r"[^A-Za-z0-9_]+", "-", f"{name}-{type(protocol).__name__}")
-            kept = RunStore(store, label, saving.digest(description), description)
-            results = []
-            for fold in folds_of[protocol.name]:
+        bar.update(bar.total - len(missing))
+        if n_jobs == 1:
+            for kept, name, model, protocol, fold in missing:
                 bar.set_postfix_str(f"{name}, {protocol.name}, {fold.name}")
-                result = kept.read(fold.name)
-                if result is None:
-                    result = _run_fold(kept, name, model, trials, protocol, fold, seed, progress)
-                    gc.collect()  # Keras models hold themselves in cycles, with the data they were trained on
-                results.append(result)
+                _run_fold(kept, name, model, trials, protocol, fold, seed, progress)
+                gc.collect()  # Keras models hold themselves in cycles, with the data they were trained on
                 bar.update()
-            runs.append(Run(name, protocol.name, protocol.claim, results))
+        else:
+            for place in _run_in_processes(missing, trials, seed, n_jobs):
+                bar.set_postfix_str(place)
+                bar.update()
+    runs = []
+    for (name, _, protocol, _), kept in zip(planned, stores, strict=True):
+        results = [kept.read(fold.name) for fold in folds_of[protocol.name]]
+        runs.append(Run(name, protocol.name, protocol.claim, results))
     return Runs(runs, trials.name, trials.classes, custom_objects)
+
+
+def _run_in_processes(missing, trials, seed, n_jobs):
+    """Train folds in processes of one thread each; yields the place of each as it ends."""
+    one = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), "1")
+    before = {name: os.environ.get(name) for name in one}
+    os.environ.update(one)
+    get_reusable_executor().shutdown(wait=True)  # idle workers of an earlier call may have other settings
+    try:
+        jobs = (delayed(_run_fold_there)(*fold, trials, seed) for fold in missing)
+        yield from Parallel(n_jobs, backend="loky", return_as="generator_unordered")(jobs)
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _run_fold_there(kept, name, model, protocol, fold, trials, seed) -> str:
+    _run_fold(kept, name, model, trials, protocol, fold, seed, progress=False)
+    gc.collect()
+    return f"{name}, {protocol.name}, {fold.name}"
 
 
 def _check_names(protocols, trials) -> None:
@@ -139,7 +181,7 @@ def _run_fold(kept, name, template, trials, protocol: Protocol, fold: Fold, seed
         )
     except GaitDataError as error:
         raise GaitDataError(f"{name}, {protocol.name}, fold {fold.name}: {error}") from error
-    return kept.write(fold.name, predictions, model, model.resources_ | {"seed": model.seed})
+    kept.write(fold.name, predictions, model, model.resources_ | {"seed": model.seed})
 
 
 def _predictions(model, trials, part) -> pd.DataFrame:
@@ -155,7 +197,7 @@ def fold_seed(run_seed: int, model_seed: int, fold_name: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
 
 
-def _describe(name, model, trials, protocol, folds, seed) -> dict:
+def _describe(name, model, trials, protocol, folds, seed, threads) -> dict:
     """Everything that the result of a run depends on; its digest is the key of the run in the store."""
     try:
         saving.check_can_be_saved(model.get_params(deep=False))
@@ -171,7 +213,7 @@ def _describe(name, model, trials, protocol, folds, seed) -> dict:
         "built": built,
         "code": _code(),
         "seed": seed,
-        "device": {"backend": backend, "gpu": has_gpu(), "threads": thread_count()},
+        "device": {"backend": backend, "gpu": has_gpu(), "threads": threads},
         "versions": {module: importlib.import_module(module).__version__ for module in (*VERSIONS, backend)},
     }
 
@@ -214,6 +256,8 @@ def _canonical(network) -> dict:
 def _code() -> str:
     """Digest of the package's own code, less what only draws or reads results."""
     package = Path(gaitlib.__file__).parent
-    readers = {package / "study.py", package / "evaluation" / "results.py", *package.glob("plots/*.py")}
+    readers = {package / f"{name}.py" for name in ("study", "published", "demo")}
+    readers |= {package / "evaluation" / f"{name}.py" for name in READERS}
+    readers |= {*package.glob("plots/*.py"), *package.glob("explain/*.py")}
     files = sorted(set(package.rglob("*.py")) - readers)
     return hashlib.blake2b(b"".join(f.read_bytes() for f in files), digest_size=8).hexdigest()

@@ -89,7 +89,7 @@ class RunStore:
             return None
         return FoldResult(fold_name, predictions, pd.DataFrame(kept["history"]), kept["resources"], folder)
 
-    def write(self, fold_name: str, predictions, classifier: GaitClassifier, resources: dict) -> FoldResult:
+    def write(self, fold_name: str, predictions, classifier: GaitClassifier, resources: dict) -> None:
         """Keep a finished fold: everything goes into a hidden folder that is renamed when it is whole."""
         place = self._place(fold_name)
         partial = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=self.folder))
@@ -111,7 +111,6 @@ class RunStore:
             ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        return self.read(fold_name)
 
     def _place(self, fold_name: str) -> Path:
         """The folder of a fold: its name, made safe with a hash where it holds odd characters or capitals.

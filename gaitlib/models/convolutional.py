@@ -77,5 +77,5 @@ def image_features(x, filters):
     h = layers.Reshape((*x.shape[1:], 1))(x)
     for size in filters:
         h = layers.Conv2D(size, 3, strides=2, padding="same", use_bias=False)(h)
-        h = layers.ReLU()(layers.BatchNormalization()(h))
+        h = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(h))  # few steps: a recording is one image
     return layers.Concatenate()([layers.GlobalAveragePooling2D()(h), layers.GlobalMaxPooling2D()(h)])

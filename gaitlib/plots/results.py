@@ -159,3 +159,30 @@ def per_class(runs, protocol: str | None = None):
         n = runs.predictions().query("protocol == @protocol")["subject"].nunique()
         figure.suptitle(f"{runs.data}\nF1 by gait, {protocol}, {n} test subjects", x=0.01, ha="left")
     return figure
+
+
+def differences(table, title: str):
+    """How much better or worse each row is than the reference, with its interval over subjects.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From :func:`gaitlib.evaluation.differences`; the reference is the row whose difference is exactly 0.
+    title : str
+        Data, protocol and number of subjects.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    with style():
+        figure, axis = plt.subplots(figsize=(11, 1.2 + 0.34 * len(table)))
+        place = np.arange(len(table))[::-1]
+        points = 100 * table[["difference", "low", "high"]].to_numpy()
+        axis.axvline(0, color="0.6", linewidth=1)
+        axis.hlines(place, points[:, 1], points[:, 2], color=HONEST, linewidth=2)
+        axis.plot(points[:, 0], place, "o", color=HONEST)
+        axis.set_yticks(place, [f"{label(name)}  ({a:.3f})" for name, a in table["accuracy"].items()])
+        axis.set_xlabel("accuracy minus that of the reference (points), mean and 95 % interval over subjects")
+        figure.suptitle(title, x=0.01, ha="left")
+    return figure

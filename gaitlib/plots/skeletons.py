@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from gaitlib.conventions import BONES, joint_columns
+from gaitlib.plots.sticks import draw_walk
 from gaitlib.plots.style import LEFT, PALETTE, RIGHT, TRUNK, label, style
 
 
@@ -25,37 +25,14 @@ def stick_figures(trials, n_figures: int = 7, seconds: float = 2.0, modality: st
     matplotlib.figure.Figure
     """
     classes = trials.classes
-    m = trials.modality(modality)
-    present = {name[:-2] for name in m.channels if name.endswith("_x")}
-    bones = [bone for bone in BONES if present.issuperset(bone)]
     with style():
         figure, axes = plt.subplots(
             -(-len(classes) // 2), 2, figsize=(11, 2.3 * -(-len(classes) // 2)), sharey=True, squeeze=False
         )
         for axis, name in zip(axes.flat, classes, strict=False):
             i = int(np.flatnonzero(trials.labels == name)[0])
-            values, time_s = m.values[i], m.time_s[i]
-            middle = time_s[len(time_s) // 2]
-            shown = (
-                np.linspace(
-                    np.searchsorted(time_s, middle - seconds / 2),
-                    np.searchsorted(time_s, middle + seconds / 2) - 1,
-                    n_figures,
-                )
-                .astype(int)
-                .clip(0, len(time_s) - 1)
-            )
-            for k, frame in enumerate(shown):
-                for a, b in bones:
-                    columns = [joint_columns(m.channels, a), joint_columns(m.channels, b)]
-                    _, y, z = np.stack([values[frame, c] for c in columns], axis=-1)
-                    colour = LEFT if "left" in a + b else RIGHT if "right" in a + b else TRUNK
-                    axis.plot(y + 0.25 * k, z, color=colour, linewidth=1.6, solid_capstyle="round")
+            draw_walk(axis, trials[i], n_figures, seconds, modality)
             axis.set_title(f"{label(name)} ({trials.subjects[i]})", loc="left")
-            axis.set_aspect("equal")
-            axis.set_xlabel(
-                f"walking direction, {1000 * seconds / (n_figures - 1):.0f} ms and 0.25 m added a figure (m)"
-            )
         for axis in axes[:, 0]:
             axis.set_ylabel("height (m)")
         for axis in axes.flat[len(classes) :]:

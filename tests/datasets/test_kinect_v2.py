@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaitlib import GaitDataError, conventions, datasets, load_trials
-from gaitlib.datasets import files, kinect_v2, repair
+from gaitlib.datasets import files, kinect_v2, number_tables, repair
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -165,7 +165,7 @@ def test_other_files_are_ignored_and_listed(tree):
 
 
 def test_more_files_than_are_parsed_at_once(tmp_path, sound, monkeypatch):
-    monkeypatch.setattr(kinect_v2, "FILES_AT_ONCE", 3)
+    monkeypatch.setattr(number_tables, "FILES_AT_ONCE", 3)
     for walk in range(1, 8):
         rows = to_rows(sound)[: 20 + walk]
         rows[0][2] = f"0.{walk}"
@@ -803,7 +803,7 @@ def test_a_touched_file_makes_the_cache_stale(tree, cache, no_parsing):
 def test_changed_code_makes_the_cache_stale(tree, cache, monkeypatch, no_parsing):
     load_trials(tree)
     code = datasets._loader_code()
-    for module in (kinect_v2, repair, files, conventions):
+    for module in (kinect_v2, number_tables, repair, files, conventions):
         assert Path(module.__file__).read_bytes() in code
     monkeypatch.setattr(datasets, "_loader_code", lambda: (*code[:-1], b"GAITS = ()"))
     no_parsing()

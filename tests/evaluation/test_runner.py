@@ -1,10 +1,12 @@
 """The runner: nothing leaks, what is finished stays, and planted truths are found."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -25,6 +27,7 @@ from gaitlib.models import Builder
 from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Step, SummaryStatistics, Tensors
 
 TREES = GaitClassifier(Builder("extra_trees", n_estimators=30))
+WITH_PLANTED = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
 LOSO, RANDOM = LeaveOneSubjectOut.name, RandomTrialSplit.name
 
 
@@ -160,13 +163,14 @@ KILLED = """
 import os, signal, sys
 import gaitlib, keras
 from gaitlib.evaluation.store import RunStore
+from planted import planted_trials
 
 def tiny_network(inputs, heads):
     x = keras.Input(inputs["skeleton"], name="skeleton")
     h = keras.layers.Dropout(0.5)(keras.layers.GlobalAveragePooling1D()(x))
     return keras.Model(x, keras.layers.Dense(heads[""].size)(h))
 
-trials = gaitlib.synthetic_trials(n_subjects=4, n_walks=2, seed=0)
+trials = planted_trials(n_subjects=4, n_walks=2, seed=0)
 model = gaitlib.GaitClassifier(tiny_network, training=gaitlib.Training(epochs=2))
 if sys.argv[2] == "die":
     write = RunStore.write
@@ -187,7 +191,7 @@ def test_killed_in_the_middle_it_goes_on_and_gives_the_same_table(tmp_path):
 
     def run(store, how):
         command = [sys.executable, tmp_path / "study.py", tmp_path / store, how]
-        return subprocess.run(command, capture_output=True, text=True)
+        return subprocess.run(command, capture_output=True, text=True, env=WITH_PLANTED)
 
     assert run("killed", "die").returncode == -signal.SIGKILL
     (folder,) = (tmp_path / "killed").iterdir()
@@ -285,6 +289,7 @@ def test_every_table_says_that_it_is_synthetic(tiny_trials, tmp_path):
 
 LAYER = """
 import sys, keras, gaitlib
+from planted import planted_trials
 
 @keras.saving.register_keras_serializable("own")
 class Scale(keras.layers.Layer):
@@ -295,7 +300,7 @@ def network(inputs, heads):
     x = keras.Input(inputs["skeleton"], name="skeleton")
     return keras.Model(x, keras.layers.Dense(heads[""].size)(Scale()(keras.layers.GlobalAveragePooling1D()(x))))
 
-trials = gaitlib.synthetic_trials(n_subjects=3, n_walks=1)
+trials = planted_trials(n_subjects=3, n_walks=1)
 model = gaitlib.GaitClassifier(network, training=gaitlib.Training(epochs=1))
 gaitlib.benchmark({"net": model}, trials, [gaitlib.SubjectHoldout()], store=sys.argv[1], progress=False)
 """
@@ -304,7 +309,8 @@ gaitlib.benchmark({"net": model}, trials, [gaitlib.SubjectHoldout()], store=sys.
 def test_a_changed_layer_of_ones_own_is_another_run(tmp_path):
     for factor in ("1", "100", "1"):
         (tmp_path / "study.py").write_text(LAYER.replace("FACTOR", factor))
-        subprocess.run([sys.executable, tmp_path / "study.py", tmp_path / "store"], check=True, capture_output=True)
+        command = [sys.executable, tmp_path / "study.py", tmp_path / "store"]
+        subprocess.run(command, check=True, capture_output=True, env=WITH_PLANTED)
     assert len(list((tmp_path / "store").iterdir())) == 2
 
 
@@ -419,3 +425,50 @@ def test_what_a_fold_cost_and_its_history_are_kept(tiny_trials, tmp_path):
     described = json.loads(next(tmp_path.glob("*/run.json")).read_text())
     assert described["data"]["name"] == "SYNTHETIC planted walks, 4 subjects"
     assert {"gaitlib", "keras", "numpy"} <= set(described["versions"])
+
+
+# -- folds in processes ----------------------------------------------------------------------------------
+
+
+ONE_AND_TWO = """
+import sys
+import gaitlib
+
+trials = gaitlib.synthetic_trials(n_subjects=3, n_walks=1)
+models = {
+    "fusion": gaitlib.GaitClassifier(
+        gaitlib.models.Builder("gru_cnn_fusion", project=32, units=(16, 8)), training=gaitlib.Training(epochs=1)
+    ),
+    "trees": "extra_trees",
+}
+for n_jobs in (1, 2):
+    protocols = [gaitlib.LeaveOneSubjectOut(validation=False)]
+    runs = gaitlib.benchmark(models, trials, protocols, f"{sys.argv[1]}/{n_jobs}", progress=False, n_jobs=n_jobs)
+    runs.predictions().to_csv(f"{sys.argv[1]}/{n_jobs}.csv")
+    print(n_jobs, sorted(set(runs.resources()["threads"])))
+"""
+
+
+def test_folds_in_processes_give_the_numbers_of_one_process_to_the_last_bit(tmp_path):
+    one_thread = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_AND_TWO, str(tmp_path)],
+        env=os.environ | one_thread,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("\n")[:2] == ["1 [1]", "2 [1]"]
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
+    keys = [sorted(p.name for p in (tmp_path / str(n)).iterdir()) for n in (1, 2)]
+    assert keys[0] == keys[1]
+
+
+def test_a_failing_fold_in_a_process_says_which_and_finished_folds_stay(tiny_trials, tmp_path):
+    training = gaitlib.Training(epochs=1, learning_rate=1e30, clip_norm=None)
+    models = {"trees": "extra_trees", "diverging": gaitlib.GaitClassifier("compact_gru", training=training)}
+    protocols = [gaitlib.LeaveOneSubjectOut(validation=False)]
+    with pytest.raises(gaitlib.GaitDataError, match="diverging, leave-one-subject-out.*no longer a finite number"):
+        gaitlib.benchmark(models, tiny_trials, protocols, store=tmp_path, progress=False, n_jobs=2)
+    (trees,) = tmp_path.glob("trees*")
+    assert len([p for p in trees.iterdir() if p.is_dir() and p.name[0] != "."]) == 4
