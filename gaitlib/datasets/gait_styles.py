@@ -16,7 +16,7 @@ from scipy.interpolate import CubicSpline
 # The knobs of difficulty.
 PERSON_SPREAD = 1.0  # how much people differ whatever gait they walk, in units of CURVE_SD and TIMING_SD
 GAIT_OF_PERSON_SPREAD = 1.0  # how much a person's way of one gait differs from the marker, same units
-WALK_SPREAD = 0.6  # how much the walks of one person and gait differ, same units
+WALK_SPREAD = 0.8  # how much the walks of one person and gait differ, same units
 MARKER_STRENGTH_SD = 0.3  # how strongly people show a marker; the mean is 1
 MARKER_STRENGTH_RANGE = (0.35, 1.6)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
 
 from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.protocols import NEW_PERSON
@@ -94,8 +94,8 @@ class Runs:
     def table(self, per: str = "trial") -> pd.DataFrame:
         """One row a model and protocol.
 
-        Accuracy is the mean over subjects (SD over subjects, worst subject); macro F1 pools the test trials;
-        seconds and memory are those of fitting, summed and largest over folds.
+        Accuracy is the mean over subjects (SD over subjects, worst subject); macro F1 and loss (cross-entropy, nats)
+        pool the test trials; seconds, memory and CPU use are those of fitting: sum, largest and mean over folds.
         """
         predictions, rows = self.predictions(per=per), []
         accuracies = self.per_subject(per=per)
@@ -114,10 +114,12 @@ class Runs:
                 "SD": accuracy.std(ddof=1),
                 "worst subject": f"{accuracy.idxmin()} {accuracy.min():.3f}",
                 "macro F1": f1_score(own["label"], own["predicted"], labels=self.classes, average="macro"),
+                "loss": log_loss(own["label"], own[self.classes].to_numpy(), labels=self.classes),
                 "parameters": resources["parameters"].max(),
                 "epochs": resources["epochs"].mean(),
                 "seconds": resources["seconds"].sum(),
                 "memory (MB)": resources["peak_memory_mb"].max(),
+                "CPU (%)": resources["cpu_percent"].mean(),
             })  # fmt: skip
         return pd.DataFrame(rows).astype({"parameters": "Int64"})
 

@@ -163,7 +163,7 @@ def _median(numbers) -> float:
 
 
 def _asymmetry_percent(left, right) -> float:
-    return 100 * abs(left - right) / (left + right) if left + right > 0 else np.nan
+    return 200 * abs(left - right) / (left + right) if left + right > 0 else np.nan
 
 
 def _parameters(walk) -> list[float]:
