@@ -52,7 +52,7 @@ PROFILES = {
     p.name: p
     for p in (
         Profile("quick", {"n_subjects": 4, "n_walks": 2}, epochs=2, watched=False, folds=2),
-        Profile("default", {"n_subjects": 12, "n_walks": 5}, epochs=12, watched=False, folds=3),
+        Profile("default", {"n_subjects": 12, "n_walks": 5}, epochs=8, watched=False, folds=2),
         Profile("full", {"n_subjects": 12, "n_walks": 20}, epochs=100, watched=True, folds=5),
     )
 }
@@ -126,8 +126,9 @@ def training(chosen: Profile, kind: str) -> Training:
     """Training settings of a kind of model."""
     if chosen.watched:  # as the reference study trains, but watching other subjects than those tested
         return Training(epochs=chosen.epochs, batch_size=32, schedule="plateau", patience=10)
-    epochs = 3 * chosen.epochs if kind == "image" else chosen.epochs  # it has a seventh of the samples
-    return Training(epochs=epochs, batch_size=BATCH_SIZE.get(kind, 64), schedule="cosine")
+    if kind == "image":  # one sample a trial, where a skeleton gives many windows
+        return Training(epochs=4 * chosen.epochs, batch_size=16, learning_rate=3e-3, schedule="cosine")
+    return Training(epochs=chosen.epochs, batch_size=64, learning_rate=2e-3, schedule="cosine")
 
 
 def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
@@ -141,10 +142,10 @@ def chosen_few(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
     return {name: every[name] for name in (*CLASSICAL, *NETWORKS) if name in every}
 
 
-def once(chosen: Profile, trials) -> Protocol:
-    """The protocol under which every model is tried once: other subjects where there are three, else other walks."""
-    known = RandomTrialSplit if len(set(trials.subjects)) < 3 else SubjectHoldout
-    return known(validation=chosen.watched)
+def once(trials, watched: bool) -> Protocol:
+    """A single split: other subjects where there are three, else other walks; ``watched`` holds validation back."""
+    split = SubjectHoldout if len(set(trials.subjects)) >= 3 else RandomTrialSplit
+    return split(validation=watched)
 
 
 def protocols(chosen: Profile, trials) -> list[Protocol]:

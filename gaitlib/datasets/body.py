@@ -31,7 +31,7 @@ class Body:
     @classmethod
     def of(cls, stature_m, proportions=1.0):
         """A body of some stature; ``proportions`` (12,) multiply the usual shares."""
-        shares = np.array([0.245, 0.246, 0.050, 0.030, 0.090, 0.052, 0.288, 0.085, 0.105, 0.172, 0.146, 0.055])
+        shares = np.array([0.245, 0.246, 0.050, 0.030, 0.098, 0.052, 0.288, 0.085, 0.105, 0.172, 0.146, 0.055])
         return cls(*(stature_m * shares * proportions))
 
     @property

@@ -9,10 +9,10 @@ from gaitlib.datasets.gait_styles import NORMAL
 
 ROWS, COLUMNS, CELL_M = 128, 48, 0.01  # 1.28 m along the walk, 0.48 m across
 SCALE = 15.0  # raw units of a usual peak
-CELL_NOISE = 0.2  # share of a cell's value
-REGION_NOISE = 0.1  # SD of the log of a region's load, step by step
+CELL_NOISE = 0.15  # share of a cell's value
+REGION_NOISE = 0.08  # SD of the log of a region's load, step by step
 SPIKES_A_PLATE = 0.5
-ALONG_SPREAD_M, ACROSS_SPREAD_M = 0.05, 0.01  # of the plate's middle against the middle of two footprints
+ALONG_SPREAD_M, ACROSS_SPREAD_M = 0.025, 0.008  # of the plate against two footprints; along, a few are far off
 LOADED = {"affected": 0.2, "other": 0.7}  # phase of the affected leg's cycle at which a foot carries most
 
 
@@ -57,9 +57,9 @@ class Footprint:
 
     def shares(self, sole) -> dict[str, float]:
         """Load of each region, 1 usual."""
-        heel = 1.2 / (1 + np.exp(-(self.strike_pitch_deg + 2) / 6))
+        heel = 1.2 / (1 + np.exp(-(self.strike_pitch_deg - 2) / 5))
         push = np.clip(-self.push_pitch_deg / 60, 0.3, 1.3)
-        ahead, outward = np.exp(self.lean_forward_deg / 14), np.exp(self.lean_outward_deg / 8)
+        ahead, outward = np.exp(self.lean_forward_deg / 12), np.exp(self.lean_outward_deg / 6)
         return {
             "heel": heel / ahead,
             "midfoot": sole.arch * (1.5 - 0.5 * heel) * outward,
@@ -93,7 +93,7 @@ def footprints_on_plate(walker, middle_s, affected, rng) -> list[Footprint]:
     cycle = int(np.searchsorted(steps.strike_s["affected"], middle_s))
     cycles = {"affected": cycle, "other": cycle - (affected == 1)}
     place = {leg: steps.place_m[leg][k] for leg, k in cycles.items()}
-    along = ROWS * CELL_M / 2 - np.mean(list(place.values())) + rng.normal(0, ALONG_SPREAD_M)
+    along = ROWS * CELL_M / 2 - np.mean(list(place.values())) + ALONG_SPREAD_M * rng.standard_t(2)
     across = COLUMNS * CELL_M / 2 + rng.normal(0, ACROSS_SPREAD_M)
 
     def lean_deg(name, leg):

@@ -3,9 +3,11 @@
 A style is linear in its parts, so that every part can be set to nothing. All curves run over one gait cycle; those of
 a leg or arm start at the heel strike of their own side, those of pelvis and trunk at that of the affected side.
 
-The thigh (against the vertical), knee and ankle curves go through the values that Perry and Burnfield give for the
-phases of the cycle (Gait Analysis: Normal and Pathological Function, 2nd ed., SLACK 2010, ISBN 978-1-55642-766-4);
-pelvis and trunk follow the same book in amplitude and timing.
+The thigh (against the vertical), knee and ankle curves go through the values that Perry and Burnfield give at the
+phases of the cycle (Gait Analysis: Normal and Pathological Function, 2nd ed., SLACK 2010, ISBN 978-1-55642-766-4).
+Departures: points between those phases are chosen so that a leg that is closed on the floor stays near the curve, and
+the peak of plantar flexion is 18 degrees. The markers follow the same book's pathological gaits in kind; their size is
+chosen.
 """
 
 from dataclasses import dataclass
@@ -14,9 +16,9 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 # The knobs of difficulty.
-PERSON_SPREAD = 1.0  # how much people differ whatever gait they walk, in units of CURVE_SD and TIMING_SD
+PERSON_SPREAD = 1.0  # how much people differ whatever gait they walk, in units of CURVE_SD and TIMING
 GAIT_OF_PERSON_SPREAD = 1.0  # how much a person's way of one gait differs from the marker, same units
-WALK_SPREAD = 0.8  # how much the walks of one person and gait differ, same units
+WALK_SPREAD = 0.9  # how much the walks of one person and gait differ, same units
 MARKER_STRENGTH_SD = 0.3  # how strongly people show a marker; the mean is 1
 MARKER_STRENGTH_RANGE = (0.35, 1.6)
 
@@ -25,8 +27,8 @@ TOE_OFF, OTHER_TOE_OFF, OTHER_STRIKE = 0.62, 0.12, 0.5  # phases of the events, 
 
 PERRY_DEG = {  # phase (percent): angle, flexion and dorsiflexion positive
     "thigh": {0: 20, 12: 19, 31: 0, 50: -20, 62: -10, 75: 15, 87: 25},
-    "knee": {0: 5, 12: 20, 31: 6, 40: 5, 50: 10, 62: 40, 72: 61, 80: 48, 87: 25, 96: 3},
-    "ankle": {0: 0, 6: -5, 31: 5, 48: 10, 62: -15, 73: -5, 80: 2, 87: 1},
+    "knee": {0: 5, 12: 20, 31: 6, 40: 5, 50: 9, 62: 40, 72: 61, 80: 48, 87: 25, 96: 3},
+    "ankle": {0: 0, 6: -5, 31: 5, 45: 10, 50: 6, 62: -18, 73: -5, 80: 2, 87: 1},
 }
 CURVE_SD = {
     "affected_thigh": 3, "affected_knee": 4, "affected_ankle": 3, "affected_arc_m": 0.006,
@@ -40,12 +42,12 @@ TIMING = {  # of a normal walk: value and SD between people
     "other_strike": (0.5, 0.005),  # share of the stride at which the other foot strikes
     "affected_stance": (0.62, 0.01),  # share of the stride
     "other_stance": (0.62, 0.01),
-    "affected_step": (0.76, 0.04),  # leg lengths
-    "other_step": (0.76, 0.04),
-    "width_m": (0.11, 0.015),
-    "toe_out_deg": (7.0, 3.0),
-    "affected_load": (1.0, 0.06),  # trust in the leg: share of the usual pressure
-    "other_load": (1.0, 0.06),
+    "affected_step": (0.78, 0.04),  # leg lengths
+    "other_step": (0.78, 0.04),
+    "width_m": (0.11, 0.012),
+    "toe_out_deg": (7.0, 2.5),
+    "affected_load": (1.0, 0.05),  # trust in the leg: share of the usual pressure
+    "other_load": (1.0, 0.05),
 }
 CURVES = tuple(CURVE_SD)
 _CURVE_SD = np.array(list(CURVE_SD.values()))[:, None]
@@ -118,7 +120,7 @@ MARKERS = {
     # Short stance on the painful side, and so a short step of the other; the weight is put down with care.
     "antalgic": _style(
         timing={"stride_s": 0.10, "other_strike": -0.045, "affected_stance": -0.06, "other_stance": 0.045,
-                "affected_step": -0.06, "other_step": -0.20, "affected_load": -0.4},
+                "affected_step": -0.06, "other_step": -0.20, "affected_load": -0.45},
         affected_knee=4 * _STANCE, trunk_forward=2.0, trunk_side=3 * _STANCE,
         affected_shoulder=4 * np.cos(_TURN), other_shoulder=2 * np.cos(_TURN),
     ),
@@ -139,7 +141,7 @@ MARKERS = {
     "steppage": _style(
         timing={"stride_s": 0.06, "affected_step": -0.05, "other_step": -0.05},
         affected_thigh=18 * bump(0.82, 0.26), affected_knee=24 * bump(0.8, 0.28),
-        affected_ankle=-22 * (bump(0.84, 0.32) + 0.6 * bump(0.99, 0.1)),
+        affected_ankle=-22 * (bump(0.84, 0.32) + 0.9 * bump(0.99, 0.1)),
     ),
     # Weak hip abductors: the other side of the pelvis drops in stance, and the trunk leans over the stance leg.
     "trendelenburg": _style(

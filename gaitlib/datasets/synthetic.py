@@ -23,7 +23,14 @@ from gaitlib.trials import TrialSet
 RATE_HZ, JITTER_S = 30.0, 0.004
 ROWS_RANGE = (100, 180)  # rows of a file, whatever the gait
 MISSED_RANGE = (0.06, 0.18)  # share of the frames that the sensor missed
-NOISE_M = {"trunk": 0.005, "limbs": 0.007, "ends": 0.011}  # SD; half of its variance is smooth over about 0.3 s
+NOISE_M = {"trunk": 0.005, "limbs": 0.007, "ends": 0.011}  # SD
+LIMBS = ("knee", "ankle", "elbow", "head")
+ENDS = ("foot", "wrist", "hand", "hand_tip", "thumb", "nose", "eye", "ear")
+NOISE_SD_M = np.array([
+    NOISE_M["ends" if joint.endswith(ENDS) else "limbs" if joint.endswith(LIMBS) else "trunk"]
+    for joint in AZURE_KINECT_JOINTS
+])  # fmt: skip
+SMOOTH_FRAMES = 4.0  # SD of the window of the smooth half of the noise
 CHANNELS = skeleton_channels(AZURE_KINECT_JOINTS)
 
 
@@ -187,12 +194,14 @@ def _walk(person, gait, number, style, rng) -> tuple[Walk, Walker]:
 
 def _truth(person, walker, end_s) -> dict:
     """Events and averages of a walk, in the fields of Walk."""
-    steps, style = walker.steps, walker.style
+    steps = walker.steps
     affected, other = ("left", "right") if person.affected == -1 else ("right", "left")
     sides = {"affected": affected, "other": other}
     starts, place = steps.strike_s["affected"], steps.place_m
     rows = np.flatnonzero((starts > starts[0]) & (starts < end_s) & (np.append(starts[1:], np.inf) > 0))
-    stride_s = np.diff(starts)[rows].mean()
+    stride_s = float(np.diff(starts)[rows].mean())
+    stride_m = float(np.diff(place["affected"])[rows].mean())
+    stance_s = {leg: (steps.off_s[leg] - times[:-1])[rows].mean() for leg, times in steps.strike_s.items()}
     length_m = {
         "affected": (place["affected"][rows] - place["other"][rows - 1]).mean(),
         "other": (place["other"][rows] - place["affected"][rows]).mean(),
@@ -207,21 +216,15 @@ def _truth(person, walker, end_s) -> dict:
         "toe_off_s": {sides[leg]: within(times) for leg, times in steps.off_s.items()},
         "cadence_steps_per_min": 120 / stride_s,
         "step_length_m": {sides[leg]: float(metres) for leg, metres in length_m.items()},
-        "step_width_m": style.time("width_m"),
-        "speed_mps": (place["affected"][rows + 1] - place["affected"][rows]).mean() / stride_s,
-        "stance_share": {sides[leg]: style.time(f"{leg}_stance") for leg in sides},
+        "step_width_m": walker.style.time("width_m"),
+        "speed_mps": stride_m / stride_s,
+        "stance_share": {sides[leg]: float(seconds / stride_s) for leg, seconds in stance_s.items()},
     }
 
 
 def _sensor_noise(frames, rng) -> np.ndarray:
-    """Noise (frames, 32, 3): white and smooth, strongest at hands, feet and face."""
-    ends = ("hand", "hand_tip", "thumb", "foot", "nose", "eye", "ear", "wrist")
-    limbs = ("knee", "ankle", "elbow", "head")
-    kinds = [
-        "ends" if name.endswith(ends) else "limbs" if name.endswith(limbs) else "trunk" for name in AZURE_KINECT_JOINTS
-    ]
-    sd = np.array([NOISE_M[kind] for kind in kinds])[:, None]
-    shape = (frames[-1] + 1, len(AZURE_KINECT_JOINTS), 3)
-    sigma = 4.0
-    smooth = gaussian_filter1d(rng.normal(size=shape), sigma, axis=0) * np.sqrt(2 * sigma * np.sqrt(np.pi))
-    return (sd * np.sqrt(0.5) * (smooth + rng.normal(size=shape)))[frames]
+    """Noise (frames, 32, 3), half of its variance white and half smooth."""
+    shape = (frames[-1] + 1, *NOISE_SD_M.shape, 3)
+    smooth = gaussian_filter1d(rng.normal(size=shape), SMOOTH_FRAMES, axis=0)
+    smooth *= np.sqrt(2 * SMOOTH_FRAMES * np.sqrt(np.pi))  # back to a variance of 1
+    return (NOISE_SD_M[:, None] * np.sqrt(0.5) * (smooth + rng.normal(size=shape)))[frames]

@@ -19,6 +19,7 @@ from gaitlib.datasets.gait_styles import OTHER_STRIKE, OTHER_TOE_OFF, TOE_OFF
 TOE_HEIGHT_M = 0.02  # of the foot joint over the floor
 CLEARANCE_M = 0.012  # of the swinging toe, at least
 REACH = 0.999  # of the leg's length: a knee is never quite stretched
+LEAST_BOTH = 0.04  # share of the stride that both feet stand, each time
 TAKE_OVER = 0.06  # phase in which a landed foot takes over the weight
 GRID_S, SMOOTH_S = 0.01, 0.02  # of the pelvis' height: weight passes from leg to leg without a jerk
 
@@ -53,14 +54,18 @@ def plan_steps(style, body, duration_s, rng) -> Steps:
     stride_s, strike = style.time("stride_s"), style.time("other_strike")
     n = int(np.ceil(duration_s / stride_s)) + 6
     starts = np.cumsum(stride_s * rng.normal(1, 0.012, n)) - stride_s * (3 + rng.uniform())
-    shares = np.array([0, strike + style.time("other_stance") - 1, strike, style.time("affected_stance")])
-    steps = np.array([style.time("other_step"), style.time("affected_step")]) * body.leg
+    both = np.maximum([strike + style.time("other_stance") - 1, style.time("affected_stance") - strike], LEAST_BOTH)
+    shares = np.array([0, both[0], strike, strike + both[1]])  # of a walk, never of a run
+    steps = np.array([style.time("affected_step"), style.time("other_step")]) * body.leg
     places = np.cumsum(np.tile(steps, n) * rng.normal(1, 0.015, 2 * n)) - steps[0]
     return Steps(starts[:, None] + stride_s * shares, {"affected": places[::2], "other": places[1::2]})
 
 
 class Walker:
-    """One walk; every method takes times in seconds."""
+    """One walk: a style, a body and planned steps.
+
+    A phase counts cycles from the heel strike of a leg; a cycle numbers the rows of the steps; angles are in degrees.
+    """
 
     def __init__(self, style, body, steps):
         self.style, self.body, self.steps = style, body, steps
@@ -69,7 +74,8 @@ class Walker:
         knots = np.sort(np.concatenate(list(steps.strike_s.values())))
         self._forward = CubicSpline(knots[1:], self._pelvis_at_strikes())
         self._grid_s = np.arange(steps.event_s[1, 0], steps.event_s[-1, 0], GRID_S)
-        self._height = gaussian_filter1d(self._wanted_height(self._grid_s), SMOOTH_S / GRID_S)
+        wanted, reached = self._heights(self._grid_s)
+        self._height = np.minimum(gaussian_filter1d(np.minimum(wanted, reached), SMOOTH_S / GRID_S), reached)
 
     # -- phases ----------------------------------------------------------------------------------------------
 
@@ -151,8 +157,8 @@ class Walker:
         x = self.style.curve("sway_m", self.phase(time_s))
         return np.stack([x, self._forward(time_s), np.interp(time_s, self._grid_s, self._height)], -1)
 
-    def _wanted_height(self, time_s) -> np.ndarray:
-        """As high as the loaded legs want it, never higher than standing legs reach."""
+    def _heights(self, time_s) -> tuple[np.ndarray, np.ndarray]:
+        """Height of the pelvis that the loaded legs want, and the highest that standing legs reach."""
         x = self.style.curve("sway_m", self.phase(time_s))
         floor = np.stack([x, self._forward(time_s), np.zeros_like(x)], -1)
         wanted, limit, load = [], [], []
@@ -168,7 +174,7 @@ class Walker:
             wanted.append(height(self.span(phase, leg)))
             limit.append(np.where(phase <= TOE_OFF, height(REACH * self.body.leg), np.inf))
             load.append(_smooth(phase / TAKE_OVER) - _smooth((phase - OTHER_STRIKE) / TAKE_OVER))
-        return np.minimum(np.average(wanted, axis=0, weights=load), np.min(limit, axis=0))
+        return np.average(wanted, axis=0, weights=load), np.min(limit, axis=0)
 
     # -- legs ------------------------------------------------------------------------------------------------
 
@@ -179,12 +185,8 @@ class Walker:
         hip = pelvis + self.hip_offset(time_s, leg)
         turn = self.foot_turn(share, leg)
         swing = (share - TOE_OFF) / (1 - TOE_OFF)
-        flying = swing > 0
-        ankle = np.where(
-            flying[:, None],
-            self._swinging_ankle(hip, share, leg, cycle, turn, swing),
-            self.standing_ankle(share, leg, cycle),
-        )
+        flying = self._swinging_ankle(hip, share, leg, cycle, turn, swing)
+        ankle = np.where(swing[:, None] > 0, flying, self.standing_ankle(share, leg, cycle))
         knee, ankle = self._close_leg(hip, ankle, leg)
         return hip, knee, ankle, ankle + turn.apply(self.toe)
 
@@ -202,7 +204,7 @@ class Walker:
             ("end", self.steps.strike_s[leg][1:], 0.0, np.arange(1, len(self.steps.strike_s[leg]))),
         ):
             phase = np.full(len(rows), phase)
-            at = self.pelvis(times[: len(rows)]) + self.hip_offset(times[: len(rows)], leg)
+            at = self.pelvis(times) + self.hip_offset(times, leg)
             gap[end] = self.standing_ankle(phase, leg, rows) - at - self._hanging(phase, leg)
         blend = _smooth(swing)[:, None]
         ankle = hip + self._hanging(share, leg) + (1 - blend) * gap["start"][cycle] + blend * gap["end"][cycle]

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
-from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from tqdm.auto import tqdm
 
@@ -27,6 +26,7 @@ from gaitlib.models import Head
 from gaitlib.training import has_gpu, thread_count
 
 PROBE_TRIALS_A_CLASS = 4
+ONE_THREAD = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 READERS = ("results", "over_time", "reconstruction", "statistics", "__init__")
 VERSIONS = ("gaitlib", "keras", "numpy", "sklearn")
 
@@ -112,19 +112,12 @@ def benchmark(
 
 def _run_in_processes(missing, trials, seed, n_jobs):
     """Train folds in processes of one thread each; yields the place of each as it ends."""
-    one = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), "1")
-    before = {name: os.environ.get(name) for name in one}
-    os.environ.update(one)
-    get_reusable_executor().shutdown(wait=True)  # idle workers of an earlier call may have other settings
-    try:
-        jobs = (delayed(_run_fold_there)(*fold, trials, seed) for fold in missing)
-        yield from Parallel(n_jobs, backend="loky", return_as="generator_unordered")(jobs)
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+    jobs = (delayed(_run_fold_there)(*fold, trials, seed) for fold in missing)
+    return Parallel(n_jobs, backend="loky", return_as="generator_unordered")(jobs)
 
 
 def _run_fold_there(kept, name, model, protocol, fold, trials, seed) -> str:
+    os.environ.update(ONE_THREAD)  # read when the backend runs its first operation
     _run_fold(kept, name, model, trials, protocol, fold, seed, progress=False)
     gc.collect()
     return f"{name}, {protocol.name}, {fold.name}"
@@ -225,10 +218,12 @@ def _build_once(model, training_trials) -> dict:
     first = [np.flatnonzero(training_trials.labels == c)[:PROBE_TRIALS_A_CLASS] for c in training_trials.classes]
     few = training_trials[np.concatenate(first)]
     described = {"steps": saving.spec(steps)}
+    briefly = clone(steps)
+    briefly.set_params(**{name: 1 for name in briefly.get_params() if name.endswith("__epochs")})
     try:
-        fitted = clone(steps).fit(few)
+        fitted = briefly.fit(few)
     except ValueError:  # a PCA, say, that needs more rows than these
-        fitted = clone(steps).fit(training_trials)
+        fitted = briefly.fit(training_trials)
     saving.check_can_be_saved({"steps": fitted})
     if builder.classical:
         return described | {"classical": saving.spec(builder.build_classical(0))}

@@ -8,6 +8,8 @@ from gaitlib.models.layers import HalfMask, MeanAndMaxPooling, ZeroPadding, add_
 from gaitlib.models.recurrent import REFERENCE_STUDY
 from gaitlib.models.registry import register
 
+IMAGE_FILTERS = (8, 16, 32, 64, 64)
+
 
 @register(
     "temporal_cnn",
@@ -57,14 +59,15 @@ def cnn_lstm(inputs, heads, filters=(64, 128), units=(100, 50), dense=64, dropou
 
 
 @register("pressure_cnn", "image", "small stand-in for the DenseNet of Jun et al. 2021", jit=True)
-def pressure_cnn(inputs, heads, filters=(16, 32, 64), dropout=0.4):
-    """Three convolutions over a pressure image (rows, columns), each halving it, then mean and maximum over space.
+def pressure_cnn(inputs, heads, filters=IMAGE_FILTERS, dropout=0.4):
+    """Five convolutions over a pressure image (rows, columns), each halving it, then mean and maximum over space.
 
-    Its source takes an ImageNet network of 18 million weights; a few hundred footprints train about 25,000.
+    The source takes an ImageNet network of 18 million weights, which a few hundred footprints cannot train. Five
+    layers let one place see both footprints, and so compare left with right.
     """
     if len(inputs) != 1 or len(next(iter(inputs.values()))) != 2:
         raise GaitDataError(
-            f"'pressure_cnn' reads one image (rows, columns), got {inputs}; choose it with Tensors([..])"
+            f"'pressure_cnn' reads one image (rows, columns), got {inputs}; choose it with Tensors(modalities=[...])"
         )
     ((name, shape),) = inputs.items()
     x = keras.Input(shape, name=name)
@@ -76,6 +79,6 @@ def image_features(x, filters):
     """Strided convolutions over an image, then mean and maximum over space: (batch, 2 * filters[-1])."""
     h = layers.Reshape((*x.shape[1:], 1))(x)
     for size in filters:
-        h = layers.Conv2D(size, 3, strides=2, padding="same", use_bias=False)(h)
+        h = layers.Conv2D(size, 5, strides=2, padding="same", use_bias=False)(h)
         h = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(h))  # few steps: a recording is one image
     return layers.Concatenate()([layers.GlobalAveragePooling2D()(h), layers.GlobalMaxPooling2D()(h)])

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 from keras.regularizers import L2
 
-from gaitlib.models.convolutional import image_features
+from gaitlib.models.convolutional import IMAGE_FILTERS, image_features
 from gaitlib.models.layers import add_heads, two_inputs
 from gaitlib.models.recurrent import REFERENCE_STUDY
 from gaitlib.models.registry import register
@@ -41,29 +41,31 @@ def gru_cnn_fusion_encoded(inputs, heads, units=(192, 64), filters=(64, 128), de
 
 
 @register("gru_cnn2d_fusion", "fusion", JUN_2021)
-def gru_cnn2d_fusion(inputs, heads, units=128, filters=(16, 32, 64), dense=64, dropout=0.5):
+def gru_cnn2d_fusion(inputs, heads, units=128, filters=IMAGE_FILTERS, dense=64, image_dense=16, dropout=0.5):
     """Features of a GRU and of a 2D pressure network side by side, after Jun et al. 2021.
 
     Departs from the source: one GRU layer for four, a small network for the DenseNet, one dense layer for three:
     sizes that a few hundred walks can train.
     """
     sequence, image, mask = two_inputs(inputs, "gru_cnn2d_fusion")
-    h, p = _gru_features(sequence, mask, units, dense), _image_features(image, filters, dense)
-    h = layers.Concatenate()([h, p])
-    h = layers.Dropout(dropout)(h)
+    h, p = _gru_features(sequence, mask, units, dense), _image_features(image, filters, image_dense, dropout)
+    h = layers.Dropout(dropout)(layers.Concatenate()([h, p]))
     h = layers.Dense(dense, activation="relu")(h)
     h = layers.Dropout(dropout)(h)
     return keras.Model([sequence, image], add_heads(h, heads), name="gru_cnn2d_fusion")
 
 
 @register("score_fusion", "fusion", JUN_2021)
-def score_fusion(inputs, heads, units=128, filters=(16, 32, 64), dense=64, dropout=0.5):
+def score_fusion(inputs, heads, units=128, filters=IMAGE_FILTERS, dense=64, image_dense=16, dropout=0.5):
     """The encoders of ``gru_cnn2d_fusion``, each with scores of its own; the mean of the two logits decides.
 
     Departs from the source, which averages probabilities: the mean of logits is linear, as all outputs here.
     """
     sequence, image, mask = two_inputs(inputs, "score_fusion")
-    branches = [_gru_features(sequence, mask, units, dense), _image_features(image, filters, dense)]
+    branches = [
+        _gru_features(sequence, mask, units, dense),
+        _image_features(image, filters, image_dense, dropout),
+    ]
     outputs = []
     for name, head in heads.items():
         scores = [layers.Dense(head.size)(layers.Dropout(dropout)(h)) for h in branches]
@@ -97,5 +99,6 @@ def _gru_features(sequence, mask, units, dense):
     return layers.Dense(dense, activation="relu", name=f"{sequence.name}_features")(h)
 
 
-def _image_features(image, filters, dense):
-    return layers.Dense(dense, activation="relu", name=f"{image.name}_features")(image_features(image, filters))
+def _image_features(image, filters, dense, dropout):
+    h = layers.Dropout(dropout)(image_features(image, filters))
+    return layers.Dense(dense, activation="relu", name=f"{image.name}_features")(h)

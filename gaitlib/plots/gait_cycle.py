@@ -1,5 +1,7 @@
 """The gait cycle: curves against its phase, and the events found in one walk."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.pipeline import make_pipeline
@@ -59,7 +61,7 @@ def gait_cycle_curves(trials, channels=("left_hip_deg", "left_knee_deg", "left_a
                 axis.fill_between(phase, mean - sd, mean + sd, color=colour, alpha=0.12, linewidth=0)
                 end = 100 * own.groupby("subject")["stance_share"].mean().mean()
                 axis.plot(end, np.interp(end, phase, mean), "o", color=colour, markeredgecolor="white", markersize=7)
-            axis.set(xlim=(0, 100), xlabel="gait cycle (%)", ylabel=label(channel))
+            axis.set(xlim=(0, 100), xlabel="gait cycle (%)", ylabel=label(re.sub("_deg$", " (degrees)", channel)))
         for axis in axes.flat[len(channels) :]:
             axis.set_axis_off()
         handles, names = axes[0, 0].get_legend_handles_labels()

@@ -7,6 +7,8 @@ import seaborn as sns
 from gaitlib.errors import GaitDataError
 from gaitlib.plots.style import CONTRAST, HONEST, PALETTE, label, style
 
+MARKERS = (("o", 7), ("s", 5), ("D", 7), ("^", 7), ("v", 7))  # and sizes, one a protocol
+
 
 def learning_curves(runs, model: str, protocol: str | None = None):
     """Loss and accuracy over epochs, one line a fold, learnt and watched trials.
@@ -100,20 +102,20 @@ def per_subject(runs):
     accuracy = runs.per_subject()
     models = list(dict.fromkeys(run.model for run in runs.runs))
     on_new_people = {run.protocol: run.on_new_people for run in runs.runs}
+    markers = dict(zip(sorted(on_new_people, key=lambda p: not on_new_people[p]), MARKERS, strict=False))
     chance = 1 / len(runs.classes)
     with style():
         figure, axes = plt.subplots(1, len(models), figsize=(1.5 + 3.1 * len(models), 4.2), sharey=True, squeeze=False)
         for axis, model in zip(axes.flat, models, strict=True):
             for protocol in accuracy[model].columns:
                 values = accuracy[model][protocol].dropna()
-                honest = on_new_people[protocol]
+                marker, size = markers[protocol]
+                colour, filled, line = (HONEST, HONEST, "-") if on_new_people[protocol] else (CONTRAST, "none", "--")
                 axis.plot(
-                    values, values.index, "o" if honest else "D", color=HONEST if honest else CONTRAST,
-                    markerfacecolor=HONEST if honest else "none", markersize=7, label=protocol,
+                    values, values.index, marker, color=colour, markerfacecolor=filled, markersize=size, label=protocol,
+                    alpha=0.8,
                 )  # fmt: skip
-                axis.axvline(
-                    values.mean(), color=HONEST if honest else CONTRAST, linewidth=1, linestyle="-" if honest else "--"
-                )
+                axis.axvline(values.mean(), color=colour, linewidth=1, linestyle=line)
             axis.axvline(chance, color="0.6", linewidth=1, linestyle=":")
             axis.set(xlim=(-0.03, 1.03), xlabel="accuracy", title=label(model))
         axes[0, 0].invert_yaxis()
