@@ -22,12 +22,13 @@ from gaitlib import load_trials
 from gaitlib.datasets import kinect_v2
 
 PEAK = """
-import resource, sys, time
+import sys, time
 from gaitlib import load_trials
 start = time.perf_counter()
 trials = load_trials(sys.argv[1])
 seconds = time.perf_counter() - start
-print(len(trials), round(seconds, 2), round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+peak_kb = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(len(trials), round(seconds, 2), round(peak_kb / 1024))
 """
 
 

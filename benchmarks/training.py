@@ -1,7 +1,8 @@
 """Seconds an epoch: gaitlib's training against a plain ``keras.Model.fit`` on arrays with default settings, in one run.
 
-Same network, same synthetic arrays (1000 trials of 40 to 100 frames, 96 channels, batch 32). Compilation is left out
-of both: the first epoch is not counted. Usage: python benchmarks/training.py [MODEL ...]
+Same network, same synthetic arrays (1000 trials of 40 to 100 frames, 96 channels, pressure images of 128 x 48, batch
+32), with XLA and without. Compilation is left out: the first epoch is not counted.
+Usage: python benchmarks/training.py [MODEL ...]
 """
 
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 
 from gaitlib import models
 from gaitlib.models import Builder, Head
+from gaitlib.models.registry import CLASSICAL, REFERENCE_INPUTS
 from gaitlib.training import LabelledSamples, Training, train_network
 
 N, FRAMES, CHANNELS, CLASSES, EPOCHS = 1000, 100, 96, 6, 11
@@ -27,42 +29,52 @@ class Clock(keras.callbacks.Callback):
         self.ends.append(time.perf_counter())
 
 
-def arrays():
+def arrays(kind):
+    """Inputs of a kind of network, sequences padded at the end, and labels."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(N, FRAMES, CHANNELS)).astype(np.float32)
+    sizes = {"skeleton": (1, 512) if "code" in kind else (FRAMES, CHANNELS), "pressure": (128, 48)}
+    x = {m: rng.normal(size=(N, *sizes[m])).astype(np.float32) for m in REFERENCE_INPUTS[kind]}
     for i, n in enumerate(rng.integers(40, FRAMES + 1, N)):
-        x[i, n:] = 0
+        if "skeleton" in x:
+            x["skeleton"][i, n:] = 0
     return x, rng.integers(0, CLASSES, N).astype(np.int32)
 
 
-def network(name):
+def network(name, x):
     keras.utils.set_random_seed(0)
-    return Builder(name).build_network({"skeleton": (FRAMES, CHANNELS)}, {"": Head("class", CLASSES)})
+    return Builder(name).build_network({m: v.shape[1:] for m, v in x.items()}, {"": Head("class", CLASSES)})
 
 
 def plain(name, x, y) -> float:
-    model = network(name)
+    model = network(name, x)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(clipnorm=1.0), loss, metrics=["accuracy"])
     clock = Clock()
-    model.fit({"skeleton": x}, y, batch_size=32, epochs=EPOCHS, verbose=0, callbacks=[clock])
+    model.fit(x, y, batch_size=32, epochs=EPOCHS, verbose=0, callbacks=[clock])
     return (clock.ends[-1] - clock.ends[1]) / (EPOCHS - 1)
 
 
-def ours(name, x, y) -> float:
-    samples = LabelledSamples({"skeleton": x}, y, np.ones(N, np.float32))
-    model, clock = network(name), Clock()
+def ours(name, x, y, jit) -> float:
+    samples = LabelledSamples(x, y, np.ones(N, np.float32))
+    model, clock = network(name, x), Clock()
     fit = model.fit
     model.fit = lambda *a, callbacks, **k: fit(*a, callbacks=[*callbacks, clock], **k)
-    train_network(model, samples, None, Training(epochs=EPOCHS, schedule=None), seed=0, jit=models.info(name).jit)
+    train_network(model, samples, None, Training(epochs=EPOCHS, schedule=None), seed=0, jit=jit)
     return (clock.ends[-1] - clock.ends[1]) / (EPOCHS - 1)
 
 
 def main(names):
-    x, y = arrays()
-    for name in names or [n for n in models.available() if models.info(n).kind != "classical"]:
-        a, b = plain(name, x, y), ours(name, x, y)
-        print(f"{name}: plain fit {a:.2f} s, gaitlib {b:.2f} s an epoch, ratio {b / a:.2f}", flush=True)
+    networks = [n for n in models.available() if models.info(n).kind not in (*CLASSICAL, "autoencoder")]
+    for name in names or networks:
+        info = models.info(name)
+        x, y = arrays(info.kind)
+        a, (off, on) = plain(name, x, y), (ours(name, x, y, jit) for jit in (False, True))
+        chosen = on if info.jit else off
+        print(
+            f"{name}: plain fit {a:.2f}, gaitlib {off:.2f} without XLA, {on:.2f} with; chosen "
+            f"{'with' if info.jit else 'without'}, ratio {chosen / a:.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

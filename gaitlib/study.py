@@ -22,7 +22,7 @@ BATCH_SIZE = {
     "code fusion": 32,
 }  # an image gives one sample a trial, a skeleton many windows
 CLASSICAL = ("majority", "spatiotemporal", "extra_trees")
-NETWORKS = ("compact_gru", "gru_cnn2d_fusion")  # those that go through all protocols
+NETWORKS = ("compact_gru", "gru_cnn_fusion")  # those that go through all protocols
 
 
 @dataclass(frozen=True)

@@ -27,19 +27,63 @@ def test_data_come_from_the_argument_the_environment_the_folder_or_are_synthetic
     assert study.open_data("synthetic").name.startswith("SYNTHETIC")
 
 
-def test_profiles_have_known_names_and_models(monkeypatch):
+def test_profiles_have_known_names(monkeypatch):
     monkeypatch.setenv("GAIT_PROFILE", "quick")
     assert study.profile().name == "quick"
-    for name in study.PROFILES:
-        assert set(study.classifiers(study.profile(name))) <= set(gaitlib.models.available())
     with pytest.raises(GaitDataError, match="'fast' is none of quick, default, full"):
         study.profile("fast")
 
 
-def test_validation_is_watched_on_other_subjects_where_there_are_enough():
+def test_without_pressure_the_fusion_models_are_left_out_in_a_sentence(tiny_trials):
+    every = study.classifiers(study.profile("quick"), tiny_trials)
+    kinds = {gaitlib.models.info(name).kind for name in every}
+    assert kinds == {"sequence", "code", "classical", "gait parameters"}
+    sentence = study.left_out(tiny_trials)
+    assert sentence.startswith("These recordings hold skeleton only, so ")
+    assert set(sentence[len("These recordings hold skeleton only, so ") : -len(" are left out.")].split(", ")) == (
+        set(gaitlib.models.available()) - set(every) - {"autoencoder"}
+    )
+    assert set(study.feature_strategies(study.profile("quick"), tiny_trials)) == {"gru"}
+
+
+def test_with_pressure_every_classifier_is_tried():
+    trials = gaitlib.synthetic_trials(2, 1)
+    chosen = study.profile("quick")
+    assert set(study.classifiers(chosen, trials)) == set(gaitlib.models.available()) - {"autoencoder"}
+    assert study.left_out(trials) == ""
+    few = study.chosen_few(study.classifiers(chosen, trials))
+    assert list(few) == ["majority", "spatiotemporal", "extra_trees", "compact_gru", "gru_cnn_fusion"]
+    strategies = study.feature_strategies(chosen, trials)
+    assert set(strategies) == {"gru", "gru_cnn_fusion"}
+    assert all(len(own) == len(gaitlib.recipes.FEATURES) for own in strategies.values())
+
+
+def test_the_full_profile_is_the_published_size_and_watches_other_people():
+    full = study.profile("full")
+    assert (full.synthetic, full.epochs) == ({"n_subjects": 12, "n_walks": 20}, 100)
+    assert all(protocol.validation for protocol in study.protocols(full, planted_trials(3, 1)))
+    assert study.training(full, "fusion").patience == 10
+
+
+def test_three_steps_train_each_encoder_before_the_whole():
+    stages = study.fusion_trainings(study.profile("quick"))["features, three steps"].training
+    assert [stage.encoder for stage in stages] == ["skeleton", "pressure", None]
+    assert stages[2].learning_rate < stages[0].learning_rate
+
+
+def test_a_single_split_holds_subjects_out_where_there_are_enough():
     for n_subjects, unit in ((2, "walk"), (3, "subject"), (4, "subject")):
         trials = planted_trials(n_subjects, n_walks=3)
-        protocol = study.watched_protocol(trials)
+        protocol = study.once(trials, watched=True)
         (fold,) = protocol.folds(trials)
         assert protocol.unit == unit
         assert len(fold.validation)
+        assert not len(study.once(trials, watched=False).folds(trials)[0].validation)
+
+
+def test_claims_of_others_belong_to_the_skeleton_at_hand(tiny_trials):
+    assert study.published_claims(tiny_trials).equals(gaitlib.published.claims(gaitlib.published.KINECT))
+    synthetic = gaitlib.synthetic_trials(1, 1)
+    assert study.published_claims(synthetic).equals(gaitlib.published.claims(gaitlib.published.AZURE))
+    own = gaitlib.TrialSet.from_arrays({"emg": [[[1.0]], [[2.0]]]}, subject=["a", "b"])
+    assert study.published_claims(own) is None

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import warnings
 from pathlib import Path
 
 import keras
@@ -113,7 +114,10 @@ def benchmark(
 def _run_in_processes(missing, trials, seed, n_jobs):
     """Train folds in processes of one thread each; yields the place of each as it ends."""
     jobs = (delayed(_run_fold_there)(*fold, trials, seed) for fold in missing)
-    return Parallel(n_jobs, backend="loky", return_as="generator_unordered")(jobs)
+    with warnings.catch_warnings():
+        # joblib replaces a process whose memory has grown, as that of Keras does; nothing is lost by it
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        yield from Parallel(n_jobs, backend="loky", return_as="generator_unordered")(jobs)
 
 
 def _run_fold_there(kept, name, model, protocol, fold, trials, seed) -> str:
