@@ -43,6 +43,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         What ``fit`` holds back to stop training, where no validation trials are given: a fifth of the subjects, of
         the walks, or nothing. Classical models hold nothing back.
     seed : int
+        Also given to steps that have a ``seed``.
     progress : str or bool
         Show a progress bar, under this title.
 
@@ -62,7 +63,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
     --------
     >>> import gaitlib
     >>> trials = gaitlib.synthetic_trials(n_subjects=4, n_walks=2, seed=0)
-    >>> model = GaitClassifier("extra_trees").fit(trials[trials.subjects != "s01"])
+    >>> model = GaitClassifier("extra_trees").fit(trials[trials.subjects != "subject01"])
     >>> model.predict_proba(trials[:2]).shape
     (2, 6)
     """
@@ -114,7 +115,9 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         self.watched_ = () if validation is None else tuple(validation.ids)
         keras.utils.set_random_seed(self.seed)
         with ResourceMonitor() as monitor:
-            self.steps_ = self.steps_of(trials).fit(trials)
+            steps = self.steps_of(trials)
+            steps.set_params(**{name: self.seed for name in steps.get_params() if name.endswith("__seed")})
+            self.steps_ = steps.fit(trials)
             if classical:
                 self._fit_classical(builder, trials)
             else:

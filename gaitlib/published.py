@@ -55,7 +55,7 @@ def claims(data: str) -> pd.DataFrame:
 
     Examples
     --------
-    >>> claims(KINECT)["accuracy"].max()
+    >>> float(claims(KINECT)["accuracy"].max())
     0.9734
     """
     table = pd.DataFrame(_ROWS, columns=["data", "source", "model", "protocol", "accuracy"])

@@ -1,5 +1,6 @@
 """Named settings that work: the default preparation of each kind of modality."""
 
+import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest
 from sklearn.pipeline import Pipeline
@@ -23,16 +24,17 @@ from gaitlib.preprocessing import (
 )
 from gaitlib.preprocessing.skeleton import ANGLES
 
-WINDOW_FRAMES, HOP_FRAMES = 40, 15  # at 30 Hz a little more than one gait cycle, and half a second
-TOP_CHANNELS = 75  # the reference study's choice
+WINDOW_S, HOP_S = 4 / 3, 0.5  # a little more than one gait cycle: 40 and 15 frames at 30 Hz
+RATE_HZ = 30.0  # where times are not known
+TOP_SHARE = 75 / 96  # of the channels, the reference study's choice
 PCA_VARIANCE = 0.95
 
 # What a network reads of a skeleton, as a word for recipes and tables.
 FEATURES = {
     "positions": "pelvis-centred positions of 15 joints, divided by body length",
-    "velocity": "those, and their velocities",
-    "angles": "those, and the angles at knees, hips, ankles and shoulders",
-    "variance": f"the {TOP_CHANNELS} position channels of all joints with the largest variance",
+    "velocity": "positions, and their velocities",
+    "angles": "positions, and the angles at knees, hips, ankles and shoulders",
+    "variance": f"positions of all joints, the {TOP_SHARE:.0%} of channels with the largest variance",
     "pca": f"principal components of all positions, {PCA_VARIANCE:.0%} of the variance",
     "autoencoder": "the code of an autoencoder of all positions, one step long",
 }
@@ -74,8 +76,8 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
 
     Skeletons are centred on the pelvis and scaled by body length, lose hands and face, and get joint angles;
     sequences and static values are standardised and images scaled to 0..1, per channel, by training frames. A network
-    reads windows of a skeleton (of other sequences: as many frames as the longest training trial has); classical
-    models read summary statistics of the whole trial. How the skeleton settings were chosen:
+    reads windows of 1.33 s of a skeleton (of other sequences: as many frames as the longest training trial has);
+    classical models read summary statistics of the whole trial. How the skeleton settings were chosen:
     ``benchmarks/choose_settings.py``.
 
     Parameters
@@ -103,6 +105,7 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
         raise GaitDataError(f"features '{features}' of a '{kind}' model; known are {', '.join(FEATURES)}")
     if kind == "gait parameters":
         (name,) = _modalities(trials, kind)
+        _require_skeleton(trials, name, "gait parameters")
         return Pipeline([
             ("gait_parameters", GaitParameters(name)),
             ("statistics", SummaryStatistics(["gait_parameters"])),
@@ -110,6 +113,8 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
     names, steps = _modalities(trials, kind), []
     for name in names:
         m = trials.modality(name)
+        if m.kind == "sequence" and features != "angles":
+            _require_skeleton(trials, name, f"features '{features}'")
         steps += skeleton_steps(m, name, features) if is_skeleton(m) else []
         if kind != "classical":
             steps += _network_steps(m, name, features)
@@ -125,9 +130,10 @@ def _network_steps(m, name, features) -> list:
     scale = (f"scale_{name}", Frames(StandardScaler(), name))
     if not is_skeleton(m):
         return [scale, (f"crop_{name}", Crop(longest, "last", modality=name))]
-    steps = [scale, (f"crop_{name}", Crop(WINDOW_FRAMES, "sliding", HOP_FRAMES, name))]
+    rate_hz = _rate_hz(m)
+    steps = [scale, (f"crop_{name}", Crop(round(WINDOW_S * rate_hz), "sliding", round(HOP_S * rate_hz), name))]
     if features == "variance":  # before scaling, which makes all variances 1
-        best = SelectKBest(variance_score, k=min(TOP_CHANNELS, len(m.channels)))
+        best = SelectKBest(variance_score, k=round(TOP_SHARE * len(m.channels)))
         steps.insert(0, (f"select_{name}", Frames(best, name)))
     if features == "pca":
         steps.insert(1, (f"pca_{name}", Frames(PCA(PCA_VARIANCE), name)))
@@ -137,6 +143,17 @@ def _network_steps(m, name, features) -> list:
             (f"scale_code_{name}", Frames(StandardScaler(), name)),
         ]
     return steps
+
+
+def _rate_hz(m) -> float:
+    """Frames a second of a sequence, whole."""
+    steps = [np.median(np.diff(t)) for t in m.time_s if t is not None and len(t) > 1]
+    return float(np.round(1 / np.median(steps))) if steps else RATE_HZ
+
+
+def _require_skeleton(trials, name, what) -> None:
+    if not is_skeleton(trials.modality(name)):
+        raise GaitDataError(f"{what} need a skeleton, '{name}' is none; choose steps with GaitClassifier(steps=...)")
 
 
 def _modalities(trials, kind) -> list[str]:

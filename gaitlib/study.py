@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 from gaitlib import models, published, recipes
@@ -16,11 +17,6 @@ from gaitlib.evaluation import LeaveOneSubjectOut, Protocol, RandomTrialSplit, S
 from gaitlib.training import Training, has_gpu
 from gaitlib.trials import TrialSet
 
-BATCH_SIZE = {
-    "image": 16,
-    "fusion": 32,
-    "code fusion": 32,
-}  # an image gives one sample a trial, a skeleton many windows
 CLASSICAL = ("majority", "spatiotemporal", "extra_trees")
 NETWORKS = ("compact_gru", "gru_cnn_fusion")  # those that go through all protocols
 
@@ -52,7 +48,7 @@ PROFILES = {
     p.name: p
     for p in (
         Profile("quick", {"n_subjects": 4, "n_walks": 2}, epochs=2, watched=False, folds=2),
-        Profile("default", {"n_subjects": 12, "n_walks": 5}, epochs=8, watched=False, folds=2),
+        Profile("default", {"n_subjects": 12, "n_walks": 5}, epochs=7, watched=False, folds=2),
         Profile("full", {"n_subjects": 12, "n_walks": 20}, epochs=100, watched=True, folds=5),
     )
 }
@@ -83,14 +79,16 @@ def open_data(path=None, chosen: Profile | None = None) -> TrialSet:
 
     Parameters
     ----------
-    path : path, optional
-        Folder or .zip.
+    path : path or TrialSet, optional
+        Folder or .zip; trials that were loaded or made otherwise are handed on.
     chosen : Profile, optional
 
     Returns
     -------
     TrialSet
     """
+    if isinstance(path, TrialSet):
+        return path
     path = path or os.environ.get("GAIT_DATA")
     if path == "synthetic":
         return synthetic_trials(**(chosen or profile()).synthetic)
@@ -98,6 +96,11 @@ def open_data(path=None, chosen: Profile | None = None) -> TrialSet:
     if not path and folder.is_dir() and any(e.name != "README.md" and e.name[0] != "." for e in folder.iterdir()):
         path = folder
     return load_trials(path) if path else synthetic_trials(**(chosen or profile()).synthetic)
+
+
+def complete(trials) -> TrialSet:
+    """The trials that have every modality, so that all models are compared on the same ones."""
+    return trials[np.all([m.present() for m in trials.modalities.values()], axis=0)]
 
 
 def readable_kinds(trials) -> list[str]:
@@ -173,7 +176,11 @@ def feature_strategies(chosen: Profile, trials) -> dict[str, dict[str, GaitClass
 
 
 def fusion_trainings(chosen: Profile) -> dict[str, GaitClassifier]:
-    """Skeleton and pressure joined late and early, trained in one step and in three (Jun et al. 2021)."""
+    """Skeleton and pressure joined late and early, trained in one step and in three (Jun et al. 2021).
+
+    Three steps run three times as many epochs, the last ones at a third of the rate; the heads under which the encoders
+    learn alone are thrown away.
+    """
     whole = training(chosen, "fusion")
     alone = [Training(**whole.get_params() | {"encoder": modality}) for modality in ("skeleton", "pressure")]
     gentle = Training(**whole.get_params() | {"learning_rate": whole.learning_rate / 3})  # joint fine-tuning

@@ -88,6 +88,8 @@ class Training(BaseEstimator):
 class Mirror(BaseEstimator):
     """Augmentation: the walk seen in a mirror. Left and right joints swap, lateral coordinates change sign.
 
+    Images are turned left to right too: one walk, one mirror.
+
     Parameters
     ----------
     modality : str
@@ -100,6 +102,9 @@ class Mirror(BaseEstimator):
     def __call__(self, trials: TrialSet) -> TrialSet:
         m = trials.modality(self.modality)
         order, sign = mirror_map(m.channels)
+        for name, other in trials.modalities.items():
+            if other.kind == "image":
+                trials = trials.with_modality(name, other.map(lambda v: v[:, ::-1]))
         return trials.with_modality(self.modality, m.map(lambda v: v[:, order] * sign))
 
 

@@ -1,5 +1,7 @@
 """Every kind of model gets the modalities and features that it reads, and says what is lacking."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from planted import planted_trials
@@ -43,7 +45,7 @@ def test_a_model_reads_the_modalities_of_its_kind(both, kind, expected):
 
 
 @pytest.mark.parametrize(
-    ("features", "channels"), [("positions", 45), ("velocity", 90), ("angles", 53), ("variance", 75)]
+    ("features", "channels"), [("positions", 45), ("velocity", 90), ("angles", 53), ("variance", 59)]
 )
 def test_features_choose_the_channels(both, features, channels):
     assert inputs(both, "sequence", features)["skeleton"] == (40, channels)
@@ -80,6 +82,23 @@ def test_a_missing_modality_is_named(tiny_trials, kind, lacking):
 def test_unknown_features_list_the_known(tiny_trials):
     with pytest.raises(gaitlib.GaitDataError, match="'colours'.*known are positions, velocity"):
         recipes.steps_for(tiny_trials, "sequence", "colours")
+
+
+@pytest.mark.parametrize("rate_hz", [30, 100])
+def test_windows_are_as_long_in_seconds_at_any_rate(rate_hz):
+    trials = planted_trials(1, 1)
+    m = trials.modality("skeleton")
+    other = replace(m, time_s=object_array([np.arange(len(v)) / rate_hz for v in m.values]))
+    crop = recipes.steps_for(trials.with_modality("skeleton", other))["crop_skeleton"]
+    assert (crop.frames, crop.hop) == (round(4 / 3 * rate_hz), rate_hz // 2)
+
+
+@pytest.mark.parametrize(("kind", "features"), [("code", None), ("gait parameters", None), ("sequence", "pca")])
+def test_skeleton_features_of_another_signal_are_refused(kind, features):
+    emg = gaitlib.TrialSet.from_arrays({"emg": [np.ones((50, 2))] * 2}, subject=["a", "b"])
+    with pytest.raises(gaitlib.GaitDataError, match="need a skeleton, 'emg' is none"):
+        recipes.steps_for(emg, kind, features)
+    assert recipes.steps_for(emg, "sequence").steps[-1][0] == "tensors"
 
 
 # -- fusion in stages ------------------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 """The choices of the main notebook."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from planted import planted_trials
 
@@ -44,6 +47,22 @@ def test_without_pressure_the_fusion_models_are_left_out_in_a_sentence(tiny_tria
         set(gaitlib.models.available()) - set(every) - {"autoencoder"}
     )
     assert set(study.feature_strategies(study.profile("quick"), tiny_trials)) == {"gru"}
+
+
+def test_trials_that_lack_a_modality_are_left_out_or_named(tmp_path):
+    trials = gaitlib.synthetic_trials(3, 1)
+    maps = trials.modality("pressure").values.copy()
+    maps[4] = None
+    lacking = trials.with_modality("pressure", replace(trials.modality("pressure"), values=maps))
+    assert study.complete(lacking).ids.tolist() == np.delete(trials.ids, 4).tolist()
+    assert study.complete(trials).digest() == trials.digest()
+    with pytest.raises(GaitDataError, match=f"{trials.ids[4]} and 0 more trials have no 'pressure'; leave"):
+        gaitlib.benchmark(["majority", "pressure_cnn"], lacking, store=tmp_path, progress=False)
+    assert not list(tmp_path.iterdir())  # nothing was trained before it was found
+
+
+def test_trials_of_ones_own_are_handed_on(tiny_trials):
+    assert study.open_data(tiny_trials) is tiny_trials
 
 
 def test_with_pressure_every_classifier_is_tried():

@@ -147,6 +147,14 @@ def test_resources_are_measured():
     assert monitor.used["cpu_percent"] > 0
 
 
+def test_the_mirror_turns_the_footprints_too():
+    trials = gaitlib.synthetic_trials(1, 1)
+    mirrored = Mirror()(trials)
+    before, after = (x.modality("pressure").values[0] for x in (trials, mirrored))
+    np.testing.assert_array_equal(after, before[:, ::-1])
+    assert Mirror()(mirrored).modality("pressure").values[0].tolist() == before.tolist()
+
+
 def test_importing_gaitlib_loads_no_backend():
     use = "import sys, gaitlib; gaitlib.TrialSet; gaitlib.load_trials; gaitlib.synthetic_trials; gaitlib.plots"
     code = f"{use}; print([m for m in ('tensorflow', 'keras', 'jax') if m in sys.modules])"

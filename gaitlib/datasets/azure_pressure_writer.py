@@ -74,6 +74,8 @@ def _check_modalities(trials: TrialSet) -> None:
                 f"modality '{name}': the layout needs the {len(channels[name])} channels {channels[name][0]} to "
                 f"{channels[name][-1]}, not these {len(modality.channels)}; write trials before any step changes them"
             )
+        if name == "skeleton" and modality.unit != "m":
+            raise GaitDataError(f"'skeleton' is in '{modality.unit}', the layout in metres; write the raw trials")
     if trials.table["trial"].duplicated().any():
         raise GaitDataError("a trial id is there twice; a file can hold one of them only")
 

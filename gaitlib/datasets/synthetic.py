@@ -117,7 +117,7 @@ def synthetic_trials(n_subjects=12, n_walks=5, signature=1.0, class_effect=1.0, 
     columns = tuple(f"column_{c:02d}" for c in range(COLUMNS))
     skeleton = Modality("sequence", CHANNELS, "m", object_array(values), object_array(frames), object_array(times))
     pressure = Modality("image", columns, "raw", object_array(images))
-    name = f"SYNTHETIC walks, {n_subjects} subjects"
+    name = f"SYNTHETIC walks, {n_subjects} subject{'s' * (n_subjects > 1)}"
     return TrialSet(pd.DataFrame(rows), {"skeleton": skeleton, "pressure": pressure}, name)
 
 

@@ -45,7 +45,8 @@ def predict_over_time(classifier, trial, hop=5) -> pd.DataFrame:
     windows = trial
     for step in steps:
         windows = (sliding if step is crops[0] else step).transform(windows)
-    times = windows.modality(sliding.modality).time_s
+        if step is crops[0]:
+            times = windows.modality(sliding.modality).time_s
     if times is None or times[0] is None:
         raise GaitDataError(f"{trial.ids[0]}, '{sliding.modality}': no frame times; give rate_hz= or time_s=")
     proba = predict_network(classifier.network_, tensors.transform(windows).inputs)

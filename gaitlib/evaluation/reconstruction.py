@@ -13,7 +13,7 @@ def reconstruction_errors(runs, trials, model: str = "encoded_gru") -> pd.DataFr
     Parameters
     ----------
     runs : Runs
-        With a subject-disjoint run of a model whose steps hold one :class:`AutoencoderCode`.
+        With a subject-disjoint run of a model whose steps hold one :class:`AutoencoderCode`; the first is taken.
     trials : TrialSet
         The trials of the benchmark.
     model : str
@@ -26,11 +26,10 @@ def reconstruction_errors(runs, trials, model: str = "encoded_gru") -> pd.DataFr
         of the training frames. The unit is the variance of a channel.
     """
     rows = {}
-    for run in runs.runs:
-        if run.model != model or not run.on_new_people:
-            continue
+    own = [run for run in runs.runs if run.model == model and run.on_new_people]
+    for run in own[:1]:
         for fold in run.folds:
-            steps = fold.classifier().steps_
+            steps = runs.classifier_of(fold).steps_
             places = [i for i, (_, step) in enumerate(steps.steps) if isinstance(step, AutoencoderCode)]
             if len(places) != 1:
                 raise GaitDataError(f"the steps of '{model}' hold {len(places)} autoencoders; one is needed")

@@ -199,11 +199,15 @@ class Runs:
                 for fold in run.folds:
                     tested = fold.predictions.loc[fold.predictions["part"] == "test", column]
                     if (tested == sought).any():
-                        return fold.classifier(self._custom_objects)
+                        return self.classifier_of(fold)
         raise GaitDataError(
             f"no subject-disjoint run{f' of {model}' if model else ''} tested {column} '{sought}'; "
             "add LeaveOneSubjectOut() to the protocols"
         )
+
+    def classifier_of(self, fold: FoldResult):
+        """The classifier that was fitted in a fold."""
+        return fold.classifier(self._custom_objects)
 
     def _of(self, model, protocol) -> pd.DataFrame:
         table = self.predictions()

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from sklearn.base import clone
 from tqdm.auto import tqdm
 
@@ -56,9 +56,9 @@ def benchmark(
     custom_objects : dict, optional
         Your own steps, builders or layers, to load stored classifiers.
     n_jobs : int
-        Folds trained at once on a CPU, each in a process of its own with one thread; -1 takes all cores. 1 trains
-        here, one fold after the other, with all threads. The number of threads is part of a run's key, as it changes
-        the last digits of some models.
+        Folds trained at once on a CPU, each in a process with one thread (of TensorFlow; JAX takes what it likes); -1
+        takes all cores. 1 trains here, one fold after the other, with all threads. The number of threads is part of a
+        run's key, as it changes the last digits of some models.
 
     Returns
     -------
@@ -117,7 +117,8 @@ def _run_in_processes(missing, trials, seed, n_jobs):
     with warnings.catch_warnings():
         # joblib replaces a process whose memory has grown, as that of Keras does; nothing is lost by it
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-        yield from Parallel(n_jobs, backend="loky", return_as="generator_unordered")(jobs)
+        with parallel_config("loky", inner_max_num_threads=1):
+            yield from Parallel(n_jobs, return_as="generator_unordered")(jobs)
 
 
 def _run_fold_there(kept, name, model, protocol, fold, trials, seed) -> str:
@@ -198,6 +199,7 @@ def _describe(name, model, trials, protocol, folds, seed, threads) -> dict:
     """Everything that the result of a run depends on; its digest is the key of the run in the store."""
     try:
         saving.check_can_be_saved(model.get_params(deep=False))
+        _require_complete(model, trials)
         built = _build_once(model, trials[folds[0].train])
     except Exception as error:
         raise GaitDataError(f"{name}, {protocol.name}: cannot be built or kept: {error}") from error
@@ -213,6 +215,18 @@ def _describe(name, model, trials, protocol, folds, seed, threads) -> dict:
         "device": {"backend": backend, "gpu": has_gpu(), "threads": threads},
         "versions": {module: importlib.import_module(module).__version__ for module in (*VERSIONS, backend)},
     }
+
+
+def _require_complete(model, trials) -> None:
+    """Refuse trials that lack a modality which the model reads."""
+    read = getattr(model.steps_of(trials)[-1], "modalities", None) or trials.modalities
+    for name in read:
+        present = trials.modalities[name].present() if name in trials.modalities else np.ones(len(trials), bool)
+        if not present.all():
+            raise GaitDataError(
+                f"{trials.ids[~present][0]} and {(~present).sum() - 1} more trials have no '{name}'; leave such trials "
+                "out (gaitlib.study.complete does) or take a model that does not read it"
+            )
 
 
 def _build_once(model, training_trials) -> dict:

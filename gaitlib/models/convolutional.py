@@ -15,7 +15,6 @@ IMAGE_FILTERS = (8, 16, 32, 64, 64)
     "temporal_cnn",
     "sequence",
     "Bai, Kolter, Koltun 2018, https://doi.org/10.48550/arXiv.1803.01271 (residual dilated convolutions)",
-    parameters=75_526,
     jit=True,
 )
 def temporal_cnn(inputs, heads, filters=64, kernel_size=5, dilations=(1, 2, 4), dropout=0.3):

@@ -641,6 +641,7 @@ MISFITS = {
         lambda t: with_skeleton(t, channels=skeleton_channels(KINECT_V2_JOINTS)),
         "modality 'skeleton': the layout needs the 96 channels pelvis_x to right_ear_z, not these 75",
     ),
+    "another unit": (lambda t: with_skeleton(t, unit="body lengths"), "in .body lengths., the layout in metres"),
     "another modality": (lambda t: t.with_modality("emg", t.modality("pressure")), "leave the modality 'emg' out"),
     "other columns": (
         lambda t: t.with_modality("pressure", replace(t.modality("pressure"), channels=("a", "b"))),

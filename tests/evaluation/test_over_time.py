@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from gaitlib import GaitClassifier, Training, TrialSet
 from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.over_time import predict_over_time
-from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Tensors
+from gaitlib.preprocessing import AutoencoderCode, CentrePelvis, Crop, Frames, Tensors
 
 FAST = {"training": Training(epochs=2, batch_size=16), "validation": None}
 FRAMES = 30
@@ -112,3 +112,13 @@ def test_without_frame_times_there_is_no_prediction_over_time():
     model = GaitClassifier(network, steps=steps, **FAST).fit(trials)
     with pytest.raises(GaitDataError, match="no frame times; give rate_hz= or time_s="):
         predict_over_time(model, trials[0])
+
+
+def test_a_code_of_windows_has_the_times_of_the_windows(trials):
+    steps = make_pipeline(
+        CentrePelvis(), Frames(StandardScaler()), Crop(FRAMES), AutoencoderCode(4, epochs=1), Tensors()
+    )
+    table = predict_over_time(GaitClassifier("encoded_gru", steps=steps, **FAST).fit(trials), trials[0], hop=10)
+    time_s = trials.modality("skeleton").time_s[0]
+    assert table["start_s"].tolist()[:2] == [time_s[0], time_s[10]]
+    assert table["end_s"].tolist()[:2] == [time_s[FRAMES - 1], time_s[FRAMES + 9]]
