@@ -5,6 +5,7 @@ PY := $(VENV)/bin/python
 NOTEBOOK := gait_recognition
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONHASHSEED ?= 0
+export PYTHONWARNINGS ?= ignore:resource_tracker
 
 .PHONY: run test lint clean
 

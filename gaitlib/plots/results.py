@@ -163,15 +163,15 @@ def per_class(runs, protocol: str | None = None):
     return figure
 
 
-def differences(table, title: str):
+def differences(table, what: str):
     """How much better or worse each row is than the reference, with its interval over subjects.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From :func:`gaitlib.evaluation.differences`; the reference is the row whose difference is exactly 0.
-    title : str
-        Data, protocol and number of subjects.
+    what : str
+        What is compared, for the title.
 
     Returns
     -------
@@ -186,5 +186,6 @@ def differences(table, title: str):
         axis.plot(points[:, 0], place, "o", color=HONEST)
         axis.set_yticks(place, [f"{label(name)}  ({a:.3f})" for name, a in table["accuracy"].items()])
         axis.set_xlabel("accuracy minus that of the reference (points), mean and 95 % interval over subjects")
-        figure.suptitle(title, x=0.01, ha="left")
+        data, protocol, n = table.iloc[0][["data", "protocol", "subjects"]]
+        figure.suptitle(f"{data}\n{protocol}, {n} subjects: {what}", x=0.01, ha="left")
     return figure
