@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaitlib.conventions import (
+    AZURE_KINECT_JOINTS,
     BONES,
     CHEST_NAMES,
     GAIT_ALIASES,
@@ -102,8 +103,13 @@ def test_first_joint_takes_the_first_name_present():
 
 
 def test_bones_join_joints_of_the_skeleton_and_come_in_pairs():
-    ends = {joint for bone in BONES for joint in bone}
-    assert ends <= set(KINECT_V2_JOINTS)
+    for joints in (KINECT_V2_JOINTS, AZURE_KINECT_JOINTS):
+        of_this = [bone for bone in BONES if set(bone) <= set(joints)]
+        reached = {of_this[0][0]}
+        for _ in of_this:
+            reached |= {joint for bone in of_this if reached & set(bone) for joint in bone}
+        assert reached == {joint for bone in of_this for joint in bone}  # no loose parts
+        assert len(of_this) == len(reached) - 1 >= 18  # and no ring
     left = [(a, b) for a, b in BONES if b.startswith("left")]
     right = {(a.replace("right", "left"), b.replace("right", "left")) for a, b in BONES if b.startswith("right")}
     assert set(left) == right

@@ -258,7 +258,9 @@ def _canonical(network) -> dict:
 
     def rename(value):
         if isinstance(value, dict):
-            return {k: rename(v) for k, v in value.items()}
+            # A layer inside another (Bidirectional, TimeDistributed) is in no list: its count goes.
+            inner = {k: re.sub(r"_\d+$", "", v) for k, v in value.items() if k == "name" and isinstance(v, str)}
+            return {k: names.get(v) or inner[k] if k in inner else rename(v) for k, v in value.items()}
         if isinstance(value, list):
             return [rename(v) for v in value]
         return names.get(value, value) if isinstance(value, str) else value

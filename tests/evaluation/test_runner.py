@@ -22,8 +22,9 @@ from sklearn.preprocessing import StandardScaler
 import gaitlib
 from gaitlib import GaitClassifier, LeaveOneSubjectOut, RandomTrialSplit, SubjectHoldout, Training, TrialKFold
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation.runner import fold_seed
-from gaitlib.models import Builder
+from gaitlib.evaluation.runner import _canonical, fold_seed
+from gaitlib.models import Builder, info
+from gaitlib.models.registry import REFERENCE_INPUTS
 from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Step, SummaryStatistics, Tensors
 
 TREES = GaitClassifier(Builder("extra_trees", n_estimators=30))
@@ -180,7 +181,7 @@ if sys.argv[2] == "die":
         return write(self, fold, *rest)
     RunStore.write = write_and_die
 runs = gaitlib.benchmark({"net": model}, trials, store=sys.argv[1], progress=False)
-columns = [c for c in runs.table() if c not in ("seconds", "memory (MB)")]
+columns = [c for c in runs.table() if c not in ("seconds", "memory (MB)", "CPU (%)")]
 print(runs.table()[columns].to_json(double_precision=15))
 print(runs.predictions().to_json(double_precision=15))
 """
@@ -425,6 +426,16 @@ def test_what_a_fold_cost_and_its_history_are_kept(tiny_trials, tmp_path):
     described = json.loads(next(tmp_path.glob("*/run.json")).read_text())
     assert described["data"]["name"] == "SYNTHETIC planted walks, 4 subjects"
     assert {"gaitlib", "keras", "numpy"} <= set(described["versions"])
+
+
+@pytest.mark.parametrize("name", [n for n in gaitlib.models.available() if info(n).kind in REFERENCE_INPUTS])
+def test_a_network_built_again_is_the_same_network(name):
+    first, second = (
+        _canonical(gaitlib.models.build(name, REFERENCE_INPUTS[info(name).kind], n_classes=6)) for _ in "ab"
+    )
+    assert first == second
+    other = gaitlib.models.build(name, REFERENCE_INPUTS[info(name).kind], n_classes=5)
+    assert name == "autoencoder" or _canonical(other) != first
 
 
 # -- folds in processes ----------------------------------------------------------------------------------
