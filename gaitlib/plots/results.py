@@ -68,7 +68,7 @@ def confusion_matrices(runs, model: str):
     """
     own = [run for run in runs.runs if run.model == model]
     with style():
-        figure, axes = plt.subplots(1, len(own), figsize=(0.5 + 5.6 * len(own), 5.0), squeeze=False)
+        figure, axes = plt.subplots(1, len(own), figsize=(0.5 + 4.6 * len(own), 5.0), squeeze=False)
         for axis, run in zip(axes.flat, own, strict=True):
             counts = runs.confusion(model, run.protocol)
             share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
