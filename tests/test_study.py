@@ -1,6 +1,7 @@
 """The choices of the main notebook."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -106,3 +107,14 @@ def test_claims_of_others_belong_to_the_skeleton_at_hand(tiny_trials):
     assert study.published_claims(synthetic).equals(gaitlib.published.claims(gaitlib.published.AZURE))
     own = gaitlib.TrialSet.from_arrays({"emg": [[[1.0]], [[2.0]]]}, subject=["a", "b"])
     assert study.published_claims(own) is None
+
+
+def test_folds_at_once_are_bound_by_cores_and_memory(monkeypatch):
+    monkeypatch.setattr(study, "has_gpu", lambda: False)
+    monkeypatch.setattr(study.psutil, "cpu_count", lambda logical=True: 8)
+    for free_gb, expected in ((1, 1), (11, 4), (64, 8)):
+        free = free_gb * 10**9
+        monkeypatch.setattr(study.psutil, "virtual_memory", lambda free=free: SimpleNamespace(available=free))
+        assert study.jobs() == expected
+    monkeypatch.setattr(study, "has_gpu", lambda: True)
+    assert study.jobs() == 1
