@@ -48,7 +48,7 @@ class Profile:
 PROFILES = {
     p.name: p
     for p in (
-        Profile("quick", {"n_subjects": 4, "n_walks": 2}, epochs=2, watched=False, folds=2),
+        Profile("quick", {"n_subjects": 3, "n_walks": 2}, epochs=1, watched=False, folds=2),
         Profile("default", {"n_subjects": 12, "n_walks": 5}, epochs=7, watched=False, folds=2),
         Profile("full", {"n_subjects": 12, "n_walks": 20}, epochs=100, watched=True, folds=5),
     )

@@ -57,7 +57,7 @@ def cnn_lstm(inputs, heads, filters=(64, 128), units=(100, 50), dense=64, dropou
     return keras.Model(x, add_heads(h, heads), name="cnn_lstm")
 
 
-@register("pressure_cnn", "image", "small stand-in for the DenseNet of Jun et al. 2021", jit=True)
+@register("pressure_cnn", "image", "small stand-in for the DenseNet of Jun et al. 2021")
 def pressure_cnn(inputs, heads, filters=IMAGE_FILTERS, dropout=0.4):
     """Five convolutions over a pressure image (rows, columns), each halving it, then mean and maximum over space.
 
