@@ -83,7 +83,7 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
     Parameters
     ----------
     trials : TrialSet
-        Training trials; only names, kinds and lengths are looked at.
+        Training trials; only names, kinds, lengths and frame rates are looked at.
     kind : str or None
         Kind of the model (:class:`gaitlib.models.ModelInfo`): it reads the modalities of its kind only. None, for a
         network of your own, reads all.

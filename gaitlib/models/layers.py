@@ -33,6 +33,11 @@ class ZeroPadding(layers.Layer):
         return keras.KerasTensor(x.shape, dtype=x.dtype)
 
 
+def _mean(x, frame_mask):
+    real = ops.cast(frame_mask[..., None], x.dtype)
+    return ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
+
+
 class FramePooling(layers.Layer):
     """A layer that takes the frames away, with the mask that Keras attaches to them."""
 
@@ -47,9 +52,8 @@ class MeanAndMaxPooling(FramePooling):
     """Mean and maximum over the real frames, side by side: (batch, 2 * channels)."""
 
     def call(self, x, frame_mask):
-        real = ops.cast(frame_mask[..., None], x.dtype)
-        mean = ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
-        return ops.concatenate([mean, ops.max(ops.where(real > 0, x, -1e9), axis=1)], axis=-1)
+        highest = ops.max(ops.where(frame_mask[..., None], x, -1e9), axis=1)
+        return ops.concatenate([_mean(x, frame_mask), highest], axis=-1)
 
     def compute_output_spec(self, x, frame_mask):
         return keras.KerasTensor((x.shape[0], 2 * x.shape[-1]), dtype=x.dtype)
@@ -60,8 +64,7 @@ class MeanPooling(FramePooling):
     """Mean over the real frames: (batch, channels)."""
 
     def call(self, x, frame_mask):
-        real = ops.cast(frame_mask[..., None], x.dtype)
-        return ops.sum(x * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
+        return _mean(x, frame_mask)
 
     def compute_output_spec(self, x, frame_mask):
         return keras.KerasTensor((x.shape[0], x.shape[-1]), dtype=x.dtype)

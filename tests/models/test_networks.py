@@ -39,6 +39,13 @@ def logits(network, x):
     return keras.ops.convert_to_numpy(network(x, training=False))
 
 
+def is_linear(layer):
+    """A late fusion ends in the mean of its branches, each of which must be linear."""
+    if isinstance(layer, keras.layers.Average):
+        return all(is_linear(branch._keras_history.operation) for branch in layer.input)
+    return layer.activation is keras.activations.linear
+
+
 def padded(name, lengths=LENGTHS, frames=FRAMES):
     """Inputs in their order, sequences padded with zeros."""
     rng = np.random.default_rng(1)
@@ -72,14 +79,13 @@ def test_networks_are_uncompiled_with_named_inputs(name, network):
 def test_outputs_are_linear_logits(name, network):
     assert network.output_names == ["logits"]
     assert network.output_shape == (None, CLASSES)
-    last = network.get_layer("logits")
-    assert isinstance(last, keras.layers.Average) or last.activation is keras.activations.linear
+    assert is_linear(network.get_layer("logits"))
     sums = logits(network, padded(name)).sum(axis=1)
     assert not np.allclose(sums, 1)
 
 
 def test_predictions_tell_trials_apart(name, network):
-    assert np.ptp(logits(network, padded(name)), axis=0).max() > 1e-3
+    assert np.ptp(logits(network, padded(name)), axis=0).max() > 1e-2
 
 
 def test_only_codes_and_images_are_exempt_from_padding():
@@ -114,7 +120,7 @@ def test_a_frame_of_zeros_in_the_middle_counts_as_real(padded_name):
     assert logits(mask, x[0])[0].tolist() == [True] * 20 + [False] * 4
     earlier = [x[0].copy(), *x[1:]]
     earlier[0][0, 3:10] += 1
-    assert np.abs(logits(network, earlier) - logits(network, x)).max() > 1e-5
+    assert np.abs(logits(network, earlier) - logits(network, x)).max() > 1e-4
 
 
 def test_gradients_are_finite_on_padded_batches(name):
@@ -145,6 +151,7 @@ def test_several_heads_give_an_output_each(name):
     network = build(name, small_inputs(name), heads={"gait": Head("class", 4), "speed": Head("continuous", 1)})
     assert network.output_names == ["gait_logits", "speed_logits"]
     assert [shape[-1] for shape in network.output_shape] == [4, 1]
+    assert all(is_linear(network.get_layer(n)) for n in network.output_names)
 
 
 def test_a_single_named_head_keeps_its_name(name):
