@@ -1,8 +1,9 @@
-# `make run` executes the study, `make test` the whole suite. Both set up .venv first.
+# `make run` executes the study (another: NOTEBOOK=notebooks/which_model), `make test` the whole suite.
+# Both set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-NOTEBOOK := gait_recognition
+NOTEBOOK ?= gait_recognition
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONHASHSEED ?= 0
 export PYTHONWARNINGS ?= ignore:resource_tracker
@@ -12,11 +13,12 @@ export PYTHONWARNINGS ?= ignore:resource_tracker
 run: $(VENV)/installed
 	$(PY) -m nbconvert --to notebook --execute --output-dir results $(NOTEBOOK).ipynb \
 		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.extra_arguments='--IPKernelApp.capture_fd_output=False'
-	$(PY) -m nbconvert --to html --output-dir results results/$(NOTEBOOK).ipynb
+	$(PY) -m nbconvert --to html --output-dir results results/$(notdir $(NOTEBOOK)).ipynb
 
 test: $(VENV)/tested lint
 	$(PY) -m pytest
-	GAIT_PROFILE=quick GAIT_DATA=synthetic GAIT_RESULTS=$$(mktemp -d) $(PY) -m pytest -o addopts=-q --nbmake --nbmake-timeout=600 $(NOTEBOOK).ipynb
+	GAIT_PROFILE=quick GAIT_DATA=synthetic GAIT_RESULTS=$$(mktemp -d) $(PY) -m pytest -o addopts=-q \
+		--nbmake --nbmake-timeout=600 gait_recognition.ipynb notebooks
 
 lint: $(VENV)/tested
 	$(PY) -m ruff check .
@@ -24,7 +26,7 @@ lint: $(VENV)/tested
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[notebooks]'
 	touch $@
 
 $(VENV)/tested: $(VENV)/installed

@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
@@ -134,8 +135,6 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         self.history_ = pd.DataFrame()
 
     def _fit_network(self, builder, trials, validation):
-        stages = self.training or Training()
-        stages = [stages] if isinstance(stages, Training) else list(stages)
         own = self.steps_.transform(trials)
         keras.utils.set_random_seed(self.seed)  # anew: a step may have trained a network of its own
         shapes = {name: x.shape[1:] for name, x in own.inputs.items()}
@@ -146,7 +145,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         if np.any(known):
             watched = self._labelled(self.steps_.transform(validation[known]), validation, None)
         history = []
-        for i, stage in enumerate(stages):
+        for i, stage in enumerate(self.stages()):
             samples = [own, *(self.steps_.transform(augment(trials)) for augment in stage.augment)]
             parts = [self._labelled(s, trials, stage.class_weight) for s in samples]
             title = self.progress if isinstance(self.progress, str) else builder.name
@@ -162,6 +161,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
                 seed=self.seed + i,
                 jit=builder.jit,
                 progress=title if self.progress else None,
+                stand_in=getattr(self.steps_[-1], "stand_in_", None),
             )
             history.append(stage_history.assign(stage=i + 1))
         self.history_ = pd.concat(history, ignore_index=True)
@@ -203,7 +203,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
             return samples, predict_network(self.network_, samples.inputs)
         (features,) = samples.inputs.values()
         proba = np.zeros((len(samples), len(self.classes_)))
-        proba[:, self.estimator_.classes_] = self.estimator_.predict_proba(features)
+        proba[:, self.estimator_.classes_] = _probabilities(self.estimator_, features)
         return samples, proba
 
     def predict(self, trials: TrialSet) -> np.ndarray:
@@ -273,9 +273,16 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
 
     def steps_of(self, trials) -> Pipeline:
         """The steps, not yet fitted, that these training trials would go through."""
-        if self.steps is None:
-            return recipes.steps_for(trials, self.builder().kind)
-        return clone(self.steps)
+        builder = self.builder()
+        steps = recipes.steps_for(trials, builder.kind) if self.steps is None else clone(self.steps)
+        if not builder.classical and any(stage.modality_dropout for stage in self.stages()):
+            steps[-1].set_params(allow_missing=True)  # the network learns to do without
+        return steps
+
+    def stages(self) -> list[Training]:
+        """The training settings, stage by stage."""
+        stages = self.training or Training()
+        return [stages] if isinstance(stages, Training) else list(stages)
 
     def _check(self, trials, y) -> np.ndarray:
         if not isinstance(trials, TrialSet):
@@ -306,6 +313,16 @@ def check_network(network, n_classes, name) -> None:
     last = network.layers[-1]
     if getattr(getattr(last, "activation", None), "__name__", "linear") != "linear":
         raise GaitDataError(f"'{name}' ends in {last.activation.__name__}; end in a linear layer (logits)")
+
+
+def _probabilities(estimator, features) -> np.ndarray:
+    """Probabilities of a classical model; where it has none, the softmax of its decision values, not calibrated."""
+    if hasattr(estimator, "predict_proba"):
+        return estimator.predict_proba(features)
+    values = np.asarray(estimator.decision_function(features), dtype=float)
+    if values.ndim == 1:  # two classes: the softmax of 0 and d is the logistic function of d
+        values = np.column_stack([np.zeros_like(values), values])
+    return softmax(values, axis=1)
 
 
 def _label_of(trial_ids, trials) -> np.ndarray:

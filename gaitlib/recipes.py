@@ -25,6 +25,7 @@ from gaitlib.preprocessing import (
 from gaitlib.preprocessing.skeleton import ANGLES
 
 WINDOW_S, HOP_S = 4 / 3, 0.5  # a little more than one gait cycle: 40 and 15 frames at 30 Hz
+OPENING_S = 10 / 3  # 100 frames at 30 Hz
 RATE_HZ = 30.0  # where times are not known
 TOP_SHARE = 75 / 96  # of the channels, the reference study's choice
 PCA_VARIANCE = 0.95
@@ -77,8 +78,9 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
     Skeletons are centred on the pelvis and scaled by body length, lose hands and face, and get joint angles;
     sequences and static values are standardised and images scaled to 0..1, per channel, by training frames. A network
     reads windows of 1.33 s of a skeleton (of other sequences: as many frames as the longest training trial has);
-    classical models read summary statistics of the whole trial. How the skeleton settings were chosen:
-    ``benchmarks/choose_settings.py``.
+    classical models read summary statistics of the whole trial, those of kind "time series" its first 3.33 s (at 30 Hz
+    where times are not known; no more frames than the longest training trial has). How the skeleton settings were
+    chosen: ``benchmarks/choose_settings.py``.
 
     Parameters
     ----------
@@ -117,21 +119,16 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
             _require_skeleton(trials, name, f"features '{features}'")
         steps += skeleton_steps(m, name, features) if is_skeleton(m) else []
         if kind != "classical":
-            steps += _network_steps(m, name, features)
+            steps += _scaling_steps(m, name, features, kind)
     last = ("statistics", SummaryStatistics(names)) if kind == "classical" else ("tensors", Tensors(names))
     return Pipeline([*steps, last])
 
 
-def _network_steps(m, name, features) -> list:
+def _scaling_steps(m, name, features, kind) -> list:
     """Selection, scaling and windows of one modality: all that learns, fitted in the fold."""
     if m.kind != "sequence":
         return [(f"scale_{name}", Frames(MinMaxScaler() if m.kind == "image" else StandardScaler(), name))]
-    longest = max((len(v) for v in m.values if v is not None), default=1)
-    scale = (f"scale_{name}", Frames(StandardScaler(), name))
-    if not is_skeleton(m):
-        return [scale, (f"crop_{name}", Crop(longest, "last", modality=name))]
-    rate_hz = _rate_hz(m)
-    steps = [scale, (f"crop_{name}", Crop(round(WINDOW_S * rate_hz), "sliding", round(HOP_S * rate_hz), name))]
+    steps = [(f"scale_{name}", Frames(StandardScaler(), name)), (f"crop_{name}", _crop(m, name, kind))]
     if features == "variance":  # before scaling, which makes all variances 1
         best = SelectKBest(variance_score, k=round(TOP_SHARE * len(m.channels)))
         steps.insert(0, (f"select_{name}", Frames(best, name)))
@@ -143,6 +140,16 @@ def _network_steps(m, name, features) -> list:
             (f"scale_code_{name}", Frames(StandardScaler(), name)),
         ]
     return steps
+
+
+def _crop(m, name, kind) -> Crop:
+    """What is read at once of a sequence."""
+    longest = max((len(v) for v in m.values if v is not None), default=1)
+    if kind == "time series":
+        return Crop(min(longest, round(OPENING_S * _rate_hz(m))), "first", modality=name)
+    if is_skeleton(m):
+        return Crop(round(WINDOW_S * _rate_hz(m)), "sliding", round(HOP_S * _rate_hz(m)), name)
+    return Crop(longest, "last", modality=name)
 
 
 def _rate_hz(m) -> float:

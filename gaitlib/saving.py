@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 from sklearn.tree._tree import Tree
 from sklearn.utils import Bunch
 
@@ -178,32 +179,40 @@ def _resolve(name, custom):
 # -- specs for hashing -----------------------------------------------------------------------------------
 
 
-def spec(value):
+def spec(value, with_source=True):
     """A plain JSON description of settings: classes by path, functions with their source, arrays by digest.
 
-    Two settings have the same spec if and only if they would do the same work.
+    Two settings have the same spec if and only if they would do the same work. Without the source of a user's parts
+    it can be told in a process that does not have their files, too.
     """
+
+    def of(part):
+        return spec(part, with_source)
+
     if isinstance(value, (*PLAIN, float)):
         return value if not isinstance(value, float) or np.isfinite(value) else repr(value)
     if isinstance(value, (list, tuple)):
-        return [spec(v) for v in value]
+        return [of(v) for v in value]
     if isinstance(value, dict):
-        return {str(k): spec(v) for k, v in sorted(value.items(), key=lambda pair: str(pair[0]))}
+        return {str(k): of(v) for k, v in sorted(value.items(), key=lambda pair: str(pair[0]))}
     if isinstance(value, np.generic):
-        return spec(value.item())
+        return of(value.item())
     if isinstance(value, np.ndarray):
         content = value.tolist() if value.dtype.hasobject else None
         digest = hashlib.blake2b(np.ascontiguousarray(value), digest_size=16).hexdigest() if content is None else None
-        return {"array": [str(value.dtype), list(value.shape), digest or spec(content)]}
+        return {"array": [str(value.dtype), list(value.shape), digest or of(content)]}
     if isinstance(value, (type, types.FunctionType)):
-        return {"name": f"{value.__module__}:{value.__qualname__}", "source": _source(value)}
+        described = {"name": f"{value.__module__}:{value.__qualname__}"}
+        return described | ({"source": _source(value)} if with_source else {})
     if hasattr(value, "get_params"):
         described = {"class": f"{type(value).__module__}:{type(value).__qualname__}"}
-        if type(value).__module__.split(".")[0] not in ALLOWED_PACKAGES:
+        if with_source and type(value).__module__.split(".")[0] not in ALLOWED_PACKAGES:
             described["source"] = _source(type(value))
-        return described | {"params": spec(value.get_params(deep=False))}
+        if isinstance(value, FrozenEstimator):  # what it has learnt is a setting
+            described["fitted"] = of(vars(value.estimator))
+        return described | {"params": of(value.get_params(deep=False))}
     if hasattr(value, "__dict__"):
-        return {"class": f"{type(value).__module__}:{type(value).__qualname__}", "state": spec(vars(value))}
+        return {"class": f"{type(value).__module__}:{type(value).__qualname__}", "state": of(vars(value))}
     raise GaitDataError(f"a {type(value).__name__} in the settings cannot be described; use plain values")
 
 
@@ -220,7 +229,7 @@ def _source(thing) -> str:
         ) from None
 
 
-def digest(value) -> str:
+def digest(value, with_source=True) -> str:
     """Hash of the canonical JSON of :func:`spec`."""
-    text = json.dumps(spec(value), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(spec(value, with_source), sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -1,5 +1,6 @@
 """The choices of the main notebook: which data, how much of it, which models, which comparisons."""
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,15 @@ from gaitlib.classifier import GaitClassifier
 from gaitlib.conventions import AZURE_KINECT_JOINTS, KINECT_V2_JOINTS, skeleton_channels
 from gaitlib.datasets import load_trials
 from gaitlib.datasets.synthetic import synthetic_trials
+from gaitlib.device import has_gpu
 from gaitlib.errors import GaitDataError
 from gaitlib.evaluation import LeaveOneSubjectOut, Protocol, RandomTrialSplit, SubjectHoldout, SubjectKFold
-from gaitlib.training import Training, has_gpu
+from gaitlib.training import Training
 from gaitlib.trials import TrialSet
 
 MEMORY_OF_A_FOLD = 2_500_000_000  # bytes; 1.7 GB were measured at most
-CLASSICAL = ("majority", "spatiotemporal", "extra_trees")
+CLASSICAL = ("majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket")
+_HAS_AEON = importlib.util.find_spec("aeon") is not None  # an extra, which minirocket needs
 NETWORKS = ("compact_gru", "gru_cnn_fusion")  # those that go through all protocols
 
 
@@ -64,8 +67,13 @@ def profile(name: str | None = None) -> Profile:
 
 
 def results_folder() -> Path:
-    """Where figures, tables and runs go: ``$GAIT_RESULTS``, else ``results``."""
-    return Path(os.environ.get("GAIT_RESULTS") or "results")
+    """Where figures, tables and runs go: ``$GAIT_RESULTS``, else ``results`` of the project."""
+    return Path(os.environ.get("GAIT_RESULTS") or _project() / "results")
+
+
+def _project() -> Path:
+    """The folder of ``data`` and ``results``, also for a notebook in ``notebooks``."""
+    return Path("..") if Path.cwd().name == "notebooks" else Path()
 
 
 def jobs() -> int:
@@ -96,7 +104,7 @@ def open_data(path=None, chosen: Profile | None = None) -> TrialSet:
     path = path or os.environ.get("GAIT_DATA")
     if path == "synthetic":
         return synthetic_trials(**(chosen or profile()).synthetic)
-    folder = Path("data")
+    folder = _project() / "data"
     if not path and folder.is_dir() and any(e.name != "README.md" and e.name[0] != "." for e in folder.iterdir()):
         path = folder
     return load_trials(path) if path else synthetic_trials(**(chosen or profile()).synthetic)
@@ -121,12 +129,15 @@ def readable_kinds(trials) -> list[str]:
 
 
 def left_out(trials) -> str:
-    """One sentence on the models that these trials cannot feed, empty where there are none."""
+    """What models are left out and why, empty where there are none."""
     names = [n for n in models.available() if models.info(n).kind not in (*readable_kinds(trials), "autoencoder")]
-    if not names:
-        return ""
-    have = " and ".join(trials.modalities)
-    return f"These recordings hold {have} only, so {', '.join(names)} are left out."
+    sentences = []
+    if names:
+        have = " and ".join(trials.modalities)
+        sentences.append(f"These recordings hold {have} only, so {', '.join(names)} are left out.")
+    if not _HAS_AEON:
+        sentences.append("minirocket is left out: it needs aeon, `pip install 'gaitlib[rocket]'`.")
+    return " ".join(sentences)
 
 
 def training(chosen: Profile, kind: str) -> Training:
@@ -140,13 +151,19 @@ def training(chosen: Profile, kind: str) -> Training:
 
 def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
     """Every model that can read the trials, with the settings of the profile."""
-    names = [name for kind in readable_kinds(trials) for name in models.available(kind)]
+    kinds = [kind for kind in readable_kinds(trials) if kind != "time series" or _HAS_AEON]
+    names = [name for kind in kinds for name in models.available(kind)]
     return {name: GaitClassifier(name, training=training(chosen, models.info(name).kind)) for name in sorted(names)}
 
 
 def chosen_few(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
     """The models that go through all protocols: classical ones, one network, one fusion where there is pressure."""
     return {name: every[name] for name in (*CLASSICAL, *NETWORKS) if name in every}
+
+
+def contenders(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
+    """The models of the comparison: three classical ones and a network."""
+    return {name: every[name] for name in ("linear_svm", "extra_trees", "minirocket", "compact_gru") if name in every}
 
 
 def once(trials, watched: bool) -> Protocol:

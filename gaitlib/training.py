@@ -1,7 +1,6 @@
 """Train a network: settings, batches, callbacks, seeds, and what it cost."""
 
 import logging
-import os
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -10,11 +9,13 @@ import keras
 import numpy as np
 import pandas as pd
 import psutil
+from keras import ops
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from tqdm.auto import tqdm
 
 from gaitlib.conventions import mirror_map
+from gaitlib.device import has_gpu, thread_count
 from gaitlib.errors import GaitDataError
 from gaitlib.trials import TrialSet
 
@@ -56,6 +57,13 @@ class Training(BaseEstimator):
         Train only the encoder of this modality, under a passing head of its own, such as "skeleton" before the stage
         that trains the whole (the three steps of Jun et al. 2021). The model ends this encoder in a layer named
         ``<modality>_features``.
+    modality_dropout : float
+        Share of the training samples that lose each modality, drawn anew in every batch: the network learns to do with
+        what is left, and the classifier then takes trials that lack a modality, to learn from and to predict (ModDrop,
+        Neverova et al. 2016, https://doi.org/10.1109/TPAMI.2015.2461544). A lost modality becomes its stand-in (see
+        :class:`gaitlib.preprocessing.Tensors`). Departs from the source: no sample loses everything, so of two
+        modalities each is lost a little less often, with p - p^2 / 2; features are not rescaled. Watched trials stay
+        whole.
     """
 
     def __init__(
@@ -71,6 +79,7 @@ class Training(BaseEstimator):
         augment=(),
         trainable=None,
         encoder=None,
+        modality_dropout=0.0,
     ):
         self.epochs = epochs
         self.batch_size = batch_size
@@ -83,6 +92,7 @@ class Training(BaseEstimator):
         self.augment = augment
         self.trainable = trainable
         self.encoder = encoder
+        self.modality_dropout = modality_dropout
 
 
 class Mirror(BaseEstimator):
@@ -124,7 +134,7 @@ class LabelledSamples:
         return replace(self, inputs={modality: self.inputs[modality]})
 
 
-def train_network(network, train, validation, settings, seed, jit=False, progress=None) -> pd.DataFrame:
+def train_network(network, train, validation, settings, seed, jit=False, progress=None, stand_in=None) -> pd.DataFrame:
     """Run one training stage.
 
     Parameters
@@ -139,6 +149,8 @@ def train_network(network, train, validation, settings, seed, jit=False, progres
         Compile with XLA on a CPU, where training is long enough to win the compilation back.
     progress : str or None
         Title of a progress bar with epoch, loss and accuracy; None for none.
+    stand_in : dict of str to ndarray, optional
+        What stands for a modality that a sample loses (``Tensors.stand_in_``); needed for modality dropout.
 
     Returns
     -------
@@ -159,6 +171,10 @@ def train_network(network, train, validation, settings, seed, jit=False, progres
         rate = keras.optimizers.schedules.CosineDecay(rate, n_steps)
     elif settings.schedule not in ("plateau", None):
         raise GaitDataError(f"schedule '{settings.schedule}' is none of plateau, cosine, None")
+    if not 0 <= settings.modality_dropout <= 1:
+        raise GaitDataError(f"modality_dropout is a share from 0 to 1, not {settings.modality_dropout}")
+    if settings.modality_dropout and len(network.inputs) > 1:
+        network = _with_modality_dropout(network, settings.modality_dropout, stand_in, seed)
     network.compile(
         optimizer=keras.optimizers.Adam(rate, clipnorm=settings.clip_norm),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -299,28 +315,54 @@ def encoder_network(network, modality: str):
     return keras.Model({modality: x}, head(network.get_layer(encoders[modality]).output))
 
 
+class ModalityDropout(keras.layers.Layer):
+    """Replace modalities by their stand-ins at random, in training only; every sample keeps one that it has.
+
+    Parameters
+    ----------
+    rate : float
+    stand_in : dict of str to ndarray
+        One sample of each input, in their order.
+    seed : int
+    """
+
+    def __init__(self, rate, stand_in, seed):
+        super().__init__()
+        self.rate, self.stand_in = rate, stand_in
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs, training=None):
+        if not training:
+            return inputs
+        nothing = [ops.convert_to_tensor(self.stand_in[name], x.dtype) for name, x in inputs.items()]
+        there = [_somewhere(ops.not_equal(x, n)) for x, n in zip(inputs.values(), nothing, strict=True)]
+        draw = keras.random.uniform((ops.shape(there[0])[0], len(inputs)), seed=self.seed_generator)
+        draw = ops.where(ops.stack(there, axis=1), draw, -1.0)
+        # The highest draw is kept whatever the rate: one that is there.
+        kept = ops.logical_or(draw >= self.rate, draw == ops.max(draw, axis=1, keepdims=True))
+        return {
+            name: ops.where(ops.reshape(kept[:, i], (-1,) + (1,) * (len(x.shape) - 1)), x, nothing[i])
+            for i, (name, x) in enumerate(inputs.items())
+        }
+
+
+def _somewhere(flags):
+    """Whether any value of each sample is true, (batch,)."""
+    return ops.any(flags, axis=tuple(range(1, len(flags.shape))))
+
+
+def _with_modality_dropout(network, rate, stand_in, seed):
+    """The network behind a layer that drops modalities; its weights are those of the network."""
+    inputs = {x.name: keras.Input(x.shape[1:], name=x.name) for x in network.inputs}
+    return keras.Model(inputs, network(ModalityDropout(rate, stand_in, seed)(inputs)))
+
+
 def _set_l2(network, l2):
     if l2 is None:
         return
     for variable in network.trainable_variables:
         if variable.name.endswith("kernel"):
             variable.regularizer = keras.regularizers.L2(l2) if l2 else None
-
-
-def has_gpu() -> bool:
-    """Whether the Keras backend sees a GPU."""
-    return any(name.lower().startswith(("gpu", "cuda")) for name in keras.distribution.list_devices())
-
-
-def device_name() -> str:
-    """Backend and device that networks train on, for people to read."""
-    device = "GPU" if has_gpu() else f"CPU ({psutil.cpu_count(logical=False) or psutil.cpu_count()} cores)"
-    return f"Keras {keras.__version__} on {keras.backend.backend()}, {device}"
-
-
-def thread_count() -> int:
-    """Threads that one operation of the backend may use; the numbers of some models change with it."""
-    return int(os.environ.get("TF_NUM_INTRAOP_THREADS") or psutil.cpu_count())
 
 
 class ResourceMonitor:

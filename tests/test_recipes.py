@@ -38,6 +38,7 @@ def inputs(trials, *settings):
         ("fusion", {"skeleton": (40, 3 * JOINTS + ANGLES), "pressure": (128, 48)}),
         (None, {"skeleton": (40, 3 * JOINTS + ANGLES), "pressure": (128, 48)}),
         ("classical", {"statistics": (8 * (3 * JOINTS + ANGLES),)}),
+        ("time series", {"skeleton": (100, 3 * JOINTS + ANGLES)}),
     ],
 )
 def test_a_model_reads_the_modalities_of_its_kind(both, kind, expected):
@@ -91,6 +92,22 @@ def test_windows_are_as_long_in_seconds_at_any_rate(rate_hz):
     other = replace(m, time_s=object_array([np.arange(len(v)) / rate_hz for v in m.values]))
     crop = recipes.steps_for(trials.with_modality("skeleton", other))["crop_skeleton"]
     assert (crop.frames, crop.hop) == (round(4 / 3 * rate_hz), rate_hz // 2)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "rate_hz", "frames"),
+    [([600, 90], 100, 333), ([60, 90], 100, 90), ([600, 90], 30, 100), ([600, 90], None, 100)],
+)
+def test_time_series_models_read_the_first_seconds_of_any_sequence(lengths, rate_hz, frames):
+    values = [np.random.default_rng(n).normal(size=(n, 2)) for n in lengths]
+    trials = gaitlib.TrialSet.from_arrays({"emg": values}, rate_hz=rate_hz, subject=["a", "b"])
+    x = recipes.steps_for(trials, "time series").fit_transform(trials).inputs["emg"]
+    assert x.shape == (2, frames, 2)
+    pooled = np.concatenate(values)
+    for sample, v in zip(x, values, strict=True):
+        start = (v[:frames] - pooled.mean(axis=0)) / pooled.std(axis=0)
+        np.testing.assert_allclose(sample[: len(start)], start, atol=1e-5)
+        assert not sample[len(start) :].any()
 
 
 @pytest.mark.parametrize(("kind", "features"), [("code", None), ("gait parameters", None), ("sequence", "pca")])

@@ -41,7 +41,7 @@ def test_profiles_have_known_names(monkeypatch):
 def test_without_pressure_the_fusion_models_are_left_out_in_a_sentence(tiny_trials):
     every = study.classifiers(study.profile("quick"), tiny_trials)
     kinds = {gaitlib.models.info(name).kind for name in every}
-    assert kinds == {"sequence", "code", "classical", "gait parameters"}
+    assert kinds == {"sequence", "code", "classical", "gait parameters", "time series"}
     sentence = study.left_out(tiny_trials)
     assert sentence.startswith("These recordings hold skeleton only, so ")
     assert set(sentence[len("These recordings hold skeleton only, so ") : -len(" are left out.")].split(", ")) == (

@@ -12,7 +12,15 @@ from keras import layers
 import gaitlib
 from gaitlib import Mirror, Training
 from gaitlib.errors import GaitDataError
-from gaitlib.training import LabelledSamples, ResourceMonitor, _Batches, batches, predict_network, train_network
+from gaitlib.training import (
+    LabelledSamples,
+    ModalityDropout,
+    ResourceMonitor,
+    _Batches,
+    batches,
+    predict_network,
+    train_network,
+)
 
 
 @pytest.fixture
@@ -138,6 +146,141 @@ def test_mirroring_twice_gives_the_walk_back(tiny_trials):
         np.testing.assert_array_equal(b[:, channels.index("left_knee_z")], a[:, channels.index("right_knee_z")])
 
 
+# -- modality dropout ----------------------------------------------------------------------------------------
+
+STAND_IN = {"emg": np.array([[1e-6] * 2, [0] * 2, [0] * 2], np.float32), "image": np.zeros((4, 3), np.float32)}
+STAND_IN["age"] = np.zeros(1, np.float32)
+
+
+def drop(rate, inputs, seed=0):
+    layer = ModalityDropout(rate, STAND_IN, seed)
+    after = layer({name: keras.ops.convert_to_tensor(x) for name, x in inputs.items()}, training=True)
+    return {name: keras.ops.convert_to_numpy(x) for name, x in after.items()}
+
+
+def random_inputs(n, names=tuple(STAND_IN)):
+    rng = np.random.default_rng(0)
+    return {name: rng.normal(size=(n, *STAND_IN[name].shape)).astype(np.float32) for name in names}
+
+
+def lost(before, after):
+    """Which samples (rows) lost which modality (columns); each must be whole or the stand-in."""
+    flags = []
+    for name, x in before.items():
+        axes = tuple(range(1, x.ndim))
+        kept, gone = (after[name] == x).all(axis=axes), (after[name] == STAND_IN[name]).all(axis=axes)
+        assert (kept | gone).all()
+        flags.append(gone & ~kept)
+    return np.stack(flags, axis=1)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_of_two_modalities_each_is_lost_as_often_as_said_and_never_both(rate):
+    before = random_inputs(20_000, ("emg", "image"))
+    gone = lost(before, drop(rate, before))
+    np.testing.assert_allclose(gone.mean(axis=0), rate - rate**2 / 2, atol=0.015)
+    assert not gone.all(axis=1).any()
+
+
+def test_at_rate_1_one_modality_drawn_evenly_is_left():
+    before = random_inputs(9000)
+    gone = lost(before, drop(1.0, before))
+    assert (gone.sum(axis=1) == 2).all()
+    np.testing.assert_allclose(gone.mean(axis=0), 2 / 3, atol=0.02)
+
+
+def test_a_sample_that_lacks_a_modality_keeps_the_other():
+    before = random_inputs(600, ("emg", "image"))
+    before["emg"][:200], before["image"][200:400] = STAND_IN["emg"], STAND_IN["image"]
+    after = drop(0.9, before)
+    np.testing.assert_array_equal(after["image"][:200], before["image"][:200])
+    np.testing.assert_array_equal(after["emg"][200:400], before["emg"][200:400])
+    assert lost(before, after)[400:].any(axis=1).mean() > 0.8
+
+
+def test_modalities_are_lost_by_the_seed_and_in_training_only():
+    before = random_inputs(50)
+    first, again, other = (lost(before, drop(0.5, before, seed)) for seed in (3, 3, 4))
+    assert (first == again).all()
+    assert (first != other).any()
+    layer = ModalityDropout(0.5, STAND_IN, 3)
+    tensors = {name: keras.ops.convert_to_tensor(x) for name, x in before.items()}
+    draws = [lost(before, {n: np.asarray(x) for n, x in layer(tensors, training=True).items()}) for _ in range(2)]
+    assert (draws[0] == first).all()
+    assert (draws[1] != draws[0]).any()  # anew in every batch
+    for untouched in (layer(tensors), layer(tensors, training=False)):
+        assert all(np.array_equal(untouched[name], x) for name, x in before.items())
+
+
+def two_inputs(seed=0):
+    keras.utils.set_random_seed(seed)
+    x = {name: keras.Input(STAND_IN[name].shape, name=name) for name in ("emg", "image")}
+    pooled = layers.Concatenate()([layers.GlobalAveragePooling1D()(t) for t in x.values()])
+    return keras.Model(x, layers.Dense(2, name="logits")(layers.Dense(8, activation="relu", name="hidden")(pooled)))
+
+
+@pytest.fixture
+def pairs():
+    """The class is in either modality."""
+    inputs, target = random_inputs(80, ("emg", "image")), np.arange(80) % 2
+    for x in inputs.values():
+        x += (2 * target - 1)[:, None, None]
+    return LabelledSamples(inputs, target.astype(np.int32), np.ones(80, np.float32))
+
+
+def test_the_network_itself_is_trained_behind_the_dropout(pairs):
+    """Its weights are those that early stopping chose, and it takes whole and halved samples alone."""
+    network = two_inputs()
+    names, before = [layer.name for layer in network.layers], network.get_weights()
+    settings = Training(epochs=30, learning_rate=0.02, batch_size=16, modality_dropout=0.5, patience=5)
+    watched = LabelledSamples(pairs.inputs, 1 - pairs.target, pairs.weight)  # learning makes these worse
+    history = train_network(network, pairs, watched, settings, seed=0, stand_in=STAND_IN)
+    assert [layer.name for layer in network.layers] == names
+    assert all((a != b).any() for a, b in zip(before[::2], network.get_weights()[::2], strict=True))
+    proba = predict_network(network, watched.inputs)  # whole: watched samples lose nothing
+    assert -np.log(proba[np.arange(80), watched.target]).mean() == pytest.approx(history["val_loss"].min(), rel=1e-4)
+
+
+def test_trained_with_dropout_either_modality_is_enough(pairs):
+    network = two_inputs()
+    settings = Training(epochs=40, learning_rate=0.02, batch_size=16, modality_dropout=0.5)
+    train_network(network, pairs, None, settings, seed=0, stand_in=STAND_IN)
+    for lost_one in ("emg", "image"):
+        given = pairs.inputs | {lost_one: np.repeat(STAND_IN[lost_one][None], 80, axis=0)}
+        assert (predict_network(network, given).argmax(axis=1) == pairs.target).mean() > 0.9
+
+
+def test_penalties_and_frozen_layers_hold_behind_the_dropout(pairs):
+    sizes = {}
+    for l2 in (0.0, 0.1):
+        network = two_inputs()
+        hidden = network.get_layer("hidden").get_weights()
+        settings = Training(epochs=15, l2=l2, learning_rate=0.02, modality_dropout=0.5, trainable=["logits"])
+        train_network(network, pairs, None, settings, seed=0, stand_in=STAND_IN)
+        assert all(np.array_equal(a, b) for a, b in zip(hidden, network.get_layer("hidden").get_weights(), strict=True))
+        sizes[l2] = np.linalg.norm(network.get_layer("logits").kernel)
+    assert sizes[0.1] < 0.7 * sizes[0.0]
+
+
+def test_a_network_of_one_modality_has_none_to_lose(network, samples):
+    before = network.get_weights()
+    results = []
+    for rate in (0.0, 0.5):
+        network.set_weights(before)
+        train_network(network, samples, None, Training(epochs=2, modality_dropout=rate), seed=0)
+        results.append(network.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.5])
+def test_a_share_that_is_none_is_refused(pairs, rate):
+    with pytest.raises(GaitDataError, match="modality_dropout is a share from 0 to 1"):
+        train_network(two_inputs(), pairs, None, Training(modality_dropout=rate), seed=0, stand_in=STAND_IN)
+
+
+# -- what it costs, and where it runs ------------------------------------------------------------------------
+
+
 def test_resources_are_measured():
     with ResourceMonitor() as monitor:
         block = np.ones(30_000_000)  # 240 MB
@@ -170,6 +313,9 @@ trials = gaitlib.synthetic_trials(n_subjects=3, n_walks=2, seed=0)
 model = gaitlib.GaitClassifier("compact_gru", training=gaitlib.Training(epochs=2), seed=1).fit(trials)
 assert keras.backend.backend() == "jax"
 print(len(model.history_), model.predict_proba(trials).shape)
+fusion = gaitlib.models.Builder("gru_cnn2d_fusion", units=4, dense=4, filters=(2, 2))
+model = gaitlib.GaitClassifier(fusion, training=gaitlib.Training(epochs=1, modality_dropout=0.5), seed=1).fit(trials)
+print(model.predict_proba(trials).shape, bool(model.history_["loss"].notna().all()))
 """
 
 
@@ -178,7 +324,7 @@ def test_trains_on_jax_where_tensorflow_cannot_be_imported():
     env = {**os.environ, "KERAS_BACKEND": "jax"}
     out = subprocess.run([sys.executable, "-c", JAX_RUN], capture_output=True, text=True, env=env)
     assert out.returncode == 0, out.stderr
-    assert out.stdout.strip() == "2 (36, 6)"
+    assert out.stdout.splitlines() == ["2 (36, 6)", "(36, 6) True"]
 
 
 def test_unknown_names_of_the_package_list_the_known_ones():

@@ -1,5 +1,9 @@
-"""Protocols, the runner that keeps folds honest, the store, and the results."""
+"""Protocols, the runner that keeps folds honest, the store, and the results with all questions to them."""
 
+from gaitlib.evaluation.audit import Receipt
+from gaitlib.evaluation.calibration import calibration_error, fit_temperature
+from gaitlib.evaluation.comparison import Comparison
+from gaitlib.evaluation.optimism import OptimismGap
 from gaitlib.evaluation.over_time import predict_over_time
 from gaitlib.evaluation.protocols import (
     Fold,
@@ -12,10 +16,13 @@ from gaitlib.evaluation.protocols import (
 )
 from gaitlib.evaluation.reconstruction import reconstruction_errors
 from gaitlib.evaluation.results import Run, Runs
+from gaitlib.evaluation.robustness import robustness, robustness_table
 from gaitlib.evaluation.runner import benchmark
-from gaitlib.evaluation.statistics import differences, subject_interval
+from gaitlib.evaluation.statistics import corrected_interval, differences, signed_rank_p, subject_interval
 
 __all__ = [
-    "Fold", "LeaveOneSubjectOut", "Protocol", "RandomTrialSplit", "Run", "Runs", "SubjectHoldout", "SubjectKFold",
-    "TrialKFold", "benchmark", "differences", "predict_over_time", "reconstruction_errors", "subject_interval",
+    "Comparison", "Fold", "LeaveOneSubjectOut", "OptimismGap", "Protocol", "RandomTrialSplit", "Receipt", "Run", "Runs",
+    "SubjectHoldout", "SubjectKFold", "TrialKFold", "benchmark", "calibration_error", "corrected_interval",
+    "differences", "fit_temperature", "predict_over_time", "reconstruction_errors", "robustness", "robustness_table",
+    "signed_rank_p", "subject_interval",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, StratifiedGroupKFold, train_test_split
+from sklearn.utils import check_random_state
 
 from gaitlib.errors import GaitDataError
 from gaitlib.validation import cut_validation
@@ -109,21 +110,23 @@ class SubjectKFold(Protocol):
     n_splits : int
     validation : bool
     seed : int
+    repeats : int
+        How often all subjects are dealt anew; each is then tested once a repeat.
     """
 
     name = "subject K-fold"
     claim = NEW_PERSON
 
-    def __init__(self, n_splits=5, validation=True, seed=0):
+    def __init__(self, n_splits=5, validation=True, seed=0, repeats=1):
         self.n_splits = n_splits
         self.validation = validation
         self.seed = seed
+        self.repeats = repeats
 
     def _test_sets(self, trials):
         subjects = trials.subjects.astype(str)
         _need(subjects, self.n_splits, self.name, "subjects")
-        splitter = GroupKFold(self.n_splits, shuffle=True, random_state=self.seed)
-        return [(f"fold{i + 1}", test) for i, (_, test) in enumerate(splitter.split(subjects, groups=subjects))]
+        return _repeated(self, GroupKFold, subjects, subjects)
 
 
 class SubjectHoldout(Protocol):
@@ -160,22 +163,23 @@ class TrialKFold(Protocol):
     n_splits : int
     validation : bool
     seed : int
+    repeats : int
+        How often all walks are dealt anew; each is then tested once a repeat.
     """
 
     name = "trial K-fold (subjects on both sides)"
     claim = KNOWN_PERSON
     unit = "walk"
 
-    def __init__(self, n_splits=5, validation=True, seed=0):
+    def __init__(self, n_splits=5, validation=True, seed=0, repeats=1):
         self.n_splits = n_splits
         self.validation = validation
         self.seed = seed
+        self.repeats = repeats
 
     def _test_sets(self, trials):
         _walks_of_each_class(trials, self.n_splits, self.name)
-        splitter = StratifiedGroupKFold(self.n_splits, shuffle=True, random_state=self.seed)
-        split = splitter.split(trials.labels, trials.labels.astype(str), trials.walks.astype(str))
-        return [(f"fold{i + 1}", test) for i, (_, test) in enumerate(split)]
+        return _repeated(self, StratifiedGroupKFold, trials.labels.astype(str), trials.walks.astype(str))
 
 
 class RandomTrialSplit(Protocol):
@@ -207,6 +211,19 @@ class RandomTrialSplit(Protocol):
             walks.index.to_numpy(dtype=str), test_size=self.test, stratify=walks, random_state=self.seed
         )
         return [("split", np.flatnonzero(np.isin(trials.walks.astype(str), tested)))]
+
+
+def _repeated(protocol, splitter, y, groups) -> list:
+    """Names and test sets; the repeats draw from one stream of random numbers, as scikit-learn's repeated folds do."""
+    if protocol.repeats < 1:
+        raise GaitDataError(f"{protocol.name} needs at least one repeat, not {protocol.repeats}")
+    random_state = check_random_state(protocol.seed)
+    test_sets = []
+    for repeat in range(1, protocol.repeats + 1):
+        split = splitter(protocol.n_splits, shuffle=True, random_state=random_state).split(y, y, groups)
+        prefix = f"repeat{repeat}-" if protocol.repeats > 1 else ""
+        test_sets += [(f"{prefix}fold{i}", test) for i, (_, test) in enumerate(split, start=1)]
+    return test_sets
 
 
 def _check_table(trials) -> None:

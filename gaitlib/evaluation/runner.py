@@ -1,44 +1,45 @@
 """Train and test models under protocols, fold by fold, and go on where a stopped benchmark ended."""
 
-import gc
-import hashlib
-import importlib
-import json
-import os
 import re
 import warnings
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
 
-import keras
-import numpy as np
-import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs, parallel_config
-from sklearn.base import clone
+import cloudpickle
+from joblib import Parallel, delayed, effective_n_jobs
 from tqdm.auto import tqdm
 
-import gaitlib
 from gaitlib import saving
 from gaitlib.classifier import GaitClassifier
+from gaitlib.device import chosen_device, has_gpu, set_device
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation.protocols import Fold, LeaveOneSubjectOut, Protocol
+from gaitlib.evaluation.audit import Receipt, audit_learnt, audit_split
+from gaitlib.evaluation.description import describe
+from gaitlib.evaluation.duplicates import find_copies
+from gaitlib.evaluation.fold import FoldOutcome, train_fold
+from gaitlib.evaluation.processes import NURSERY, ProcessDiedError, dumps
+from gaitlib.evaluation.protocols import Fold, LeaveOneSubjectOut
 from gaitlib.evaluation.results import Run, Runs
 from gaitlib.evaluation.store import RUN_COLUMNS, TEXT_COLUMNS, RunStore
-from gaitlib.models import Head
-from gaitlib.training import has_gpu, thread_count
-
-PROBE_TRIALS_A_CLASS = 4
-ONE_THREAD = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
-READERS = ("results", "over_time", "reconstruction", "statistics", "__init__")
-VERSIONS = ("gaitlib", "keras", "numpy", "sklearn")
 
 
 def benchmark(
-    models, trials, protocols=None, store="results/runs", seed=0, progress=True, custom_objects=None, n_jobs=1
+    models,
+    trials,
+    protocols=None,
+    store="results/runs",
+    seed=0,
+    progress=True,
+    custom_objects=None,
+    n_jobs=None,
+    n_threads=1,
+    strict=True,
 ) -> Runs:
     """Train and test every model under every protocol.
 
-    Each fold is stored the moment it ends; folds that are in the store already are read, not trained again. All
-    that learns (steps, network, early stopping) sees the training and validation trials of its fold only.
+    Each fold is trained in a fresh process and stored the moment it ends; folds that are in the store already are
+    read, not trained again. All that learns (steps, network, early stopping) sees the training and validation trials
+    of its fold only.
 
     Parameters
     ----------
@@ -52,80 +53,140 @@ def benchmark(
     seed : int
         Each fold's own seed comes from this one, the classifier's and the fold's name.
     progress : bool
-        Show bars.
+        Show a bar and the receipt of the audit.
     custom_objects : dict, optional
         Your own steps, builders or layers, to load stored classifiers.
-    n_jobs : int
-        Folds trained at once on a CPU, each in a process with one thread (of TensorFlow; JAX takes what it likes); -1
-        takes all cores. 1 trains here, one fold after the other, with all threads. The number of threads is part of a
-        run's key, as it changes the last digits of some models.
+    n_jobs : int, optional
+        Folds trained at once; -1 takes all cores. Default 1, or what ``joblib.parallel_config`` says: with its
+        ``backend="dask"`` the folds are trained by the workers of a Dask cluster.
+    n_threads : int
+        Threads, and cores, of a fold. Part of a run's key, as it changes the last digits of some models; with equal
+        threads the numbers are those of a serial run, whatever ``n_jobs`` is.
+    strict : bool
+        Refuse trials and folds in which the audit sees a leak. Otherwise they are run, and the receipt tells.
 
     Returns
     -------
     Runs
+        A fold that fails (its loss is no number, its process is killed) is in ``runs.failures()``; the others go on.
+        It is tried again by the next call.
 
     Raises
     ------
     GaitDataError
-        If a protocol cannot be met or a fold fails, naming model, protocol and fold; finished folds are kept.
+        If a protocol cannot be met, a model cannot be built, a leak is found, or the store cannot be written.
     """
+    again = partial(
+        benchmark, models=models, trials=trials, protocols=protocols, store=store, seed=seed, progress=progress,
+        custom_objects=custom_objects, n_jobs=n_jobs, n_threads=n_threads, strict=strict,
+    )  # fmt: skip
     protocols = [LeaveOneSubjectOut()] if protocols is None else list(protocols)
     named = _named_models(models)
     _check_names(protocols, trials)
     folds_of = {protocol.name: protocol.folds(trials) for protocol in protocols}
-    for protocol in protocols:
-        _check_history(trials, protocol, folds_of[protocol.name])
-    # Everything is built once before anything is trained: a mistake in the last model costs no hours.
-    n_jobs = effective_n_jobs(n_jobs)
-    if n_jobs > 1 and has_gpu():
+    copies = find_copies(trials)
+    found = {p.name: audit_split(trials, p, folds_of[p.name], copies) for p in protocols}
+    if strict:
+        Receipt(sum(found.values(), []), trials.name).raise_leaks()
+    if has_gpu() and effective_n_jobs(n_jobs) > 1:
         raise GaitDataError("folds cannot share a GPU: use n_jobs=1 there")
-    threads = thread_count() if n_jobs == 1 else 1
     planned = [
-        (name, model, protocol, _describe(name, model, trials, protocol, folds_of[protocol.name], seed, threads))
+        (name, model, protocol, describe(name, model, trials, protocol, folds_of[protocol.name], seed, n_threads))
         for name, model in named.items()
         for protocol in protocols
     ]
-    stores, missing = [], []
-    for name, model, protocol, description in planned:
+    places, missing = [], []
+    for name, _, protocol, description in planned:
         label = re.sub(r"[^A-Za-z0-9_]+", "-", f"{name}-{type(protocol).__name__}")
-        kept = RunStore(store, label, saving.digest(description), description)
-        stores.append(kept)
-        folds = folds_of[protocol.name]
-        missing += [(kept, name, model, protocol, fold) for fold in folds if kept.read(fold.name) is None]
+        places.append(RunStore(store, label, saving.digest(description), description))
+        tasks = [_Task(len(places) - 1, name, protocol.name, fold) for fold in folds_of[protocol.name]]
+        missing += [task for task in tasks if places[-1].read(task.fold.name) is None]
+    cargo = _Cargo(dumps((chosen_device(), named, trials, seed)), n_threads)
+    failed = [{} for _ in places]
     with tqdm(total=len(named) * sum(map(len, folds_of.values())), desc="folds", disable=not progress) as bar:
         bar.update(bar.total - len(missing))
-        if n_jobs == 1:
-            for kept, name, model, protocol, fold in missing:
-                bar.set_postfix_str(f"{name}, {protocol.name}, {fold.name}")
-                _run_fold(kept, name, model, trials, protocol, fold, seed, progress)
-                gc.collect()  # Keras models hold themselves in cycles, with the data they were trained on
-                bar.update()
-        else:
-            for place in _run_in_processes(missing, trials, seed, n_jobs):
-                bar.set_postfix_str(place)
-                bar.update()
-    runs = []
-    for (name, _, protocol, _), kept in zip(planned, stores, strict=True):
-        results = [kept.read(fold.name) for fold in folds_of[protocol.name]]
-        runs.append(Run(name, protocol.name, protocol.claim, results))
-    return Runs(runs, trials.name, trials.classes, custom_objects)
+        correct = {}
+        for task, outcome in _train_apart(missing, cargo, n_jobs):
+            if isinstance(outcome, FoldOutcome):
+                places[task.place].write(task.fold.name, outcome)
+                tested = outcome.predictions.query("part == 'test'")
+                correct.setdefault(task.place, []).extend(tested["label"] == tested["predicted"])
+                share = sum(correct[task.place]) / len(correct[task.place])
+                bar.set_postfix_str(f"{task.model}, {task.protocol}: accuracy so far {share:.2f}")
+            else:
+                failed[task.place][task.fold.name] = outcome
+                places[task.place].note_failure(task.fold.name, outcome)
+            bar.update()
+    reasons = [
+        f"{name}, {protocol.name}, fold {fold}: {reason}"
+        for (name, _, protocol, _), own in zip(planned, failed, strict=True)
+        for fold, reason in own.items()
+    ]
+    if reasons:
+        warnings.warn(f"{len(reasons)} folds failed (runs.failures()), the first: {reasons[0]}", stacklevel=2)
+    runs, findings = [], sum(found.values(), [])
+    for (name, _, protocol, _), place, own in zip(planned, places, failed, strict=True):
+        folds = [fold for fold in folds_of[protocol.name] if fold.name not in own]
+        results = [place.read(fold.name) for fold in folds]
+        runs.append(Run(name, protocol.name, protocol.claim, results, own))
+        learnt = [
+            finding
+            for fold, result in zip(folds, results, strict=True)
+            for finding in audit_learnt(trials, protocol, fold, result.learnt, name)
+        ]
+        place.keep_audit(Receipt(found[protocol.name] + learnt, trials.name).to_dict())
+        findings += learnt
+    receipt = Receipt(findings, trials.name)
+    if progress:
+        print(receipt.brief())
+    return Runs(runs, trials, custom_objects, again, protocols, receipt)
 
 
-def _run_in_processes(missing, trials, seed, n_jobs):
-    """Train folds in processes of one thread each; yields the place of each as it ends."""
-    jobs = (delayed(_run_fold_there)(*fold, trials, seed) for fold in missing)
-    with warnings.catch_warnings():
-        # joblib replaces a process whose memory has grown, as that of Keras does; nothing is lost by it
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-        with parallel_config("loky", inner_max_num_threads=1):
-            yield from Parallel(n_jobs, return_as="generator_unordered")(jobs)
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """A fold of a model under a protocol, and where among the stores its results go."""
+
+    place: int
+    model: str
+    protocol: str
+    fold: Fold
 
 
-def _run_fold_there(kept, name, model, protocol, fold, trials, seed) -> str:
-    os.environ.update(ONE_THREAD)  # read when the backend runs its first operation
-    _run_fold(kept, name, model, trials, protocol, fold, seed, progress=False)
-    gc.collect()
-    return f"{name}, {protocol.name}, {fold.name}"
+class _Cargo:
+    """What every fold needs; its size tells Dask to send it once a worker."""
+
+    def __init__(self, content: bytes, n_threads: int):
+        self.content = content
+        self.n_threads = n_threads
+
+    def __sizeof__(self):
+        return len(self.content)
+
+
+def _train_apart(tasks, cargo, n_jobs):
+    """Train folds in fresh processes; yields each task with its outcome, or why it failed, as they end."""
+    # A thread waits for each process. Another joblib backend that the caller has set, such as Dask, wins.
+    parallel = Parallel(n_jobs, prefer="threads", return_as="generator_unordered")
+    try:
+        yield from parallel(delayed(_run_task)(cargo, task) for task in tasks)
+    except BaseException:  # interrupted, or the store cannot be written
+        NURSERY.end_all()
+        raise
+
+
+def _run_task(cargo, task):
+    try:
+        return task, NURSERY.run(_train, cargo.content, task.model, task.fold, threads=cargo.n_threads)
+    except (GaitDataError, ProcessDiedError) as error:
+        return task, str(error)
+    except Exception as error:
+        return task, f"{type(error).__name__}: {error}"
+
+
+def _train(content, model, fold):
+    device, named, trials, seed = cloudpickle.loads(content)
+    set_device(**device)
+    return train_fold(named[model], trials, fold, seed)
 
 
 def _check_names(protocols, trials) -> None:
@@ -135,18 +196,6 @@ def _check_names(protocols, trials) -> None:
         raise GaitDataError("two protocols of the same name in one benchmark; run them in two, with their own tables")
     if clash := set(trials.classes) & {*TEXT_COLUMNS, *RUN_COLUMNS}:
         raise GaitDataError(f"a class may not be called {', '.join(sorted(clash))}: the tables use that name")
-
-
-def _check_history(trials, protocol, folds) -> None:
-    """Refuse trials that went through a step which had learnt from trials that are now tested."""
-    for fold in folds:
-        tested = set(trials.ids[fold.test])
-        for entry in trials.history:
-            if tested & set(entry.fitted_on):
-                raise GaitDataError(
-                    f"{protocol.name}, fold {fold.name}: the trials have been through {entry.step}, which was fitted "
-                    "on trials of this test fold; give the raw trials and put that step into GaitClassifier(steps=...)"
-                )
 
 
 def _named_models(models) -> dict[str, GaitClassifier]:
@@ -159,120 +208,3 @@ def _named_models(models) -> dict[str, GaitClassifier]:
             raise GaitDataError(f"two models of the same name in {names}; give a dict that names them")
         models = dict(zip(names, models, strict=True))
     return {n: m if isinstance(m, GaitClassifier) else GaitClassifier(m) for n, m in models.items()}
-
-
-def _run_fold(kept, name, template, trials, protocol: Protocol, fold: Fold, seed, progress):
-    model = clone(template).set_params(
-        seed=fold_seed(seed, template.seed, fold.name),
-        validation=None,
-        progress=f"{name}, {fold.name}" if progress else False,
-    )
-    train, watched = fold.train, fold.validation
-    if model.builder().classical:  # nothing to stop early, so nothing is held back
-        train, watched = np.concatenate([train, watched]), watched[:0]
-    parts = {"test": fold.test, "validation": watched}
-    try:
-        model.fit(trials[train], validation=trials[watched] if len(watched) else None)
-        predictions = pd.concat(
-            [_predictions(model, trials[index], part) for part, index in parts.items() if len(index)],
-            ignore_index=True,
-        )
-    except GaitDataError as error:
-        raise GaitDataError(f"{name}, {protocol.name}, fold {fold.name}: {error}") from error
-    kept.write(fold.name, predictions, model, model.resources_ | {"seed": model.seed})
-
-
-def _predictions(model, trials, part) -> pd.DataFrame:
-    proba = pd.DataFrame(model.predict_proba(trials), columns=model.classes_)
-    table = trials.table[["trial", "subject", "walk", "label"]].reset_index(drop=True)
-    table = table.assign(part=part, predicted=model.classes_[proba.to_numpy().argmax(axis=1)])
-    return pd.concat([table, proba], axis=1)
-
-
-def fold_seed(run_seed: int, model_seed: int, fold_name: str) -> int:
-    """The seed of a fold: it does not depend on which folds ran before."""
-    text = f"{run_seed}/{model_seed}/{fold_name}"
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
-
-
-def _describe(name, model, trials, protocol, folds, seed, threads) -> dict:
-    """Everything that the result of a run depends on; its digest is the key of the run in the store."""
-    try:
-        saving.check_can_be_saved(model.get_params(deep=False))
-        _require_complete(model, trials)
-        built = _build_once(model, trials[folds[0].train])
-    except Exception as error:
-        raise GaitDataError(f"{name}, {protocol.name}: cannot be built or kept: {error}") from error
-    backend = keras.backend.backend()
-    return {
-        "data": {"name": trials.name, "digest": trials.digest(), "trials": len(trials)},
-        "protocol": saving.spec(protocol),
-        "folds": {f.name: saving.digest([f.train, f.validation, f.test]) for f in folds},
-        "classifier": saving.spec(clone(model).set_params(progress=False)),
-        "built": built,
-        "code": _code(),
-        "seed": seed,
-        "device": {"backend": backend, "gpu": has_gpu(), "threads": threads},
-        "versions": {module: importlib.import_module(module).__version__ for module in (*VERSIONS, backend)},
-    }
-
-
-def _require_complete(model, trials) -> None:
-    """Refuse trials that lack a modality which the model reads."""
-    read = getattr(model.steps_of(trials)[-1], "modalities", None) or trials.modalities
-    for name in read:
-        present = trials.modalities[name].present() if name in trials.modalities else np.ones(len(trials), bool)
-        if not present.all():
-            raise GaitDataError(
-                f"{trials.ids[~present][0]} and {(~present).sum() - 1} more trials have no '{name}'; leave such trials "
-                "out (gaitlib.study.complete does) or take a model that does not read it"
-            )
-
-
-def _build_once(model, training_trials) -> dict:
-    """Fit the steps on a few training trials and build the network for them: what really runs, not its name."""
-    builder = model.builder()
-    steps = model.steps_of(training_trials)
-    first = [np.flatnonzero(training_trials.labels == c)[:PROBE_TRIALS_A_CLASS] for c in training_trials.classes]
-    few = training_trials[np.concatenate(first)]
-    described = {"steps": saving.spec(steps)}
-    briefly = clone(steps)
-    briefly.set_params(**{name: 1 for name in briefly.get_params() if name.endswith("__epochs")})
-    try:
-        fitted = briefly.fit(few)
-    except ValueError:  # a PCA, say, that needs more rows than these
-        fitted = briefly.fit(training_trials)
-    saving.check_can_be_saved({"steps": fitted})
-    if builder.classical:
-        return described | {"classical": saving.spec(builder.build_classical(0))}
-    shapes = {m: x.shape[1:] for m, x in fitted.transform(few).inputs.items()}
-    network = builder.build_network(shapes, {"": Head("class", len(training_trials.classes))})
-    own = {type(layer) for layer in network.layers if type(layer).__module__.split(".")[0] not in ("keras", "gaitlib")}
-    sources = sorted(saving.digest(layer) for layer in own)
-    return described | {"inputs": saving.spec(shapes), "config": saving.digest(_canonical(network)), "layers": sources}
-
-
-def _canonical(network) -> dict:
-    """The configuration without layer names, which count what was built before in this process."""
-    names = {layer.name: f"layer{i}" for i, layer in enumerate(network.layers)} | {network.name: "network"}
-
-    def rename(value):
-        if isinstance(value, dict):
-            # A layer inside another (Bidirectional, TimeDistributed) is in no list: its count goes.
-            inner = {k: re.sub(r"_\d+$", "", v) for k, v in value.items() if k == "name" and isinstance(v, str)}
-            return {k: names.get(v) or inner[k] if k in inner else rename(v) for k, v in value.items()}
-        if isinstance(value, list):
-            return [rename(v) for v in value]
-        return names.get(value, value) if isinstance(value, str) else value
-
-    return rename(json.loads(network.to_json()))
-
-
-def _code() -> str:
-    """Digest of the package's own code, less what only draws or reads results."""
-    package = Path(gaitlib.__file__).parent
-    readers = {package / f"{name}.py" for name in ("study", "published", "demo")}
-    readers |= {package / "evaluation" / f"{name}.py" for name in READERS}
-    readers |= {*package.glob("plots/*.py"), *package.glob("explain/*.py")}
-    files = sorted(set(package.rglob("*.py")) - readers)
-    return hashlib.blake2b(b"".join(f.read_bytes() for f in files), digest_size=8).hexdigest()

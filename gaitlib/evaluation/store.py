@@ -13,6 +13,7 @@ import pandas as pd
 
 from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
+from gaitlib.evaluation.fold import FoldOutcome
 
 TEXT_COLUMNS = ("part", "trial", "subject", "walk", "label", "predicted")
 RUN_COLUMNS = ("data", "model", "protocol", "fold")  # added where several runs stand in one table
@@ -31,6 +32,8 @@ class FoldResult:
         One row an epoch.
     resources : dict
         Seconds, peak memory, CPU use, parameters, epochs, seed.
+    learnt : dict
+        Ids of trials: ``fitted_on``, ``watched``, and ``steps``, a list of (step, ids that it was fitted on).
     folder : Path
         Where the fitted classifier lies too.
     """
@@ -39,6 +42,7 @@ class FoldResult:
     predictions: pd.DataFrame
     history: pd.DataFrame
     resources: dict
+    learnt: dict
     folder: Path
 
     def classifier(self, custom_objects=None) -> GaitClassifier:
@@ -65,9 +69,9 @@ class RunStore:
         self.folder = Path(root) / f"{name}-{key}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write_atomically(self.folder / "run.json", json.dumps(description, indent=1, sort_keys=True))
         except OSError as error:
             raise GaitDataError(f"{self.folder}: results cannot be written ({error}); give another store=") from error
+        self._write("run.json", json.dumps(description, indent=1, sort_keys=True))
 
     def read(self, fold_name: str) -> FoldResult | None:
         """A finished fold, or None. A damaged one is removed, to be trained again."""
@@ -79,7 +83,7 @@ class RunStore:
             classes = [c for c in predictions if c not in TEXT_COLUMNS]
             predictions[classes] = predictions[classes].astype(float)  # exact, unlike read_csv's own parser
             kept = json.loads((folder / "fold.json").read_text())
-            whole = kept["fold"] == fold_name and kept["rows"] == len(predictions)
+            whole = kept["fold"] == fold_name and kept["rows"] == len(predictions) and "learnt" in kept
             if not whole or not set(TEXT_COLUMNS) <= set(predictions):
                 raise ValueError("not what was written")
         except PermissionError as error:
@@ -87,30 +91,62 @@ class RunStore:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             shutil.rmtree(folder, ignore_errors=True)
             return None
-        return FoldResult(fold_name, predictions, pd.DataFrame(kept["history"]), kept["resources"], folder)
+        learnt = kept["learnt"]
+        learnt["steps"] = [(step, ids or learnt["fitted_on"]) for step, ids in learnt["steps"]]
+        return FoldResult(fold_name, predictions, pd.DataFrame(kept["history"]), kept["resources"], learnt, folder)
 
-    def write(self, fold_name: str, predictions, classifier: GaitClassifier, resources: dict) -> None:
+    def write(self, fold_name: str, outcome: FoldOutcome) -> None:
         """Keep a finished fold: everything goes into a hidden folder that is renamed when it is whole."""
         place = self._place(fold_name)
-        partial = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=self.folder))
         try:
-            predictions.to_csv(partial / "predictions.csv", index=False)
-            history = classifier.history_.to_dict(orient="list")
-            kept = {"fold": fold_name, "rows": len(predictions), "history": history, "resources": resources}
-            (partial / "fold.json").write_text(json.dumps(kept, indent=1))
-            classifier.save(partial / "classifier")
-            os.chmod(partial, 0o755)
+            partial = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=self.folder))
             try:
+                self._fill(partial, fold_name, outcome)
                 os.rename(partial, place)
             except OSError:
                 if not place.exists():  # else another process finished the same fold first
                     raise
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+            self._failure(fold_name).unlink(missing_ok=True)
         except OSError as error:
             raise GaitDataError(
-                f"{self.folder}: fold {fold_name} cannot be written ({error}); free space or give another store="
+                f"{self.folder}: fold {fold_name} cannot be written ({error}); free space or give another store=; "
+                "finished folds are kept"
             ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+
+    def _fill(self, partial, fold_name, outcome):
+        outcome.predictions.to_csv(partial / "predictions.csv", index=False)
+        kept = {
+            "fold": fold_name,
+            "rows": len(outcome.predictions),
+            "history": outcome.history,
+            "resources": outcome.resources,
+            "learnt": outcome.learnt,
+        }
+        (partial / "fold.json").write_text(json.dumps(kept))
+        (partial / "classifier").mkdir()
+        for name, content in outcome.files.items():
+            (partial / "classifier" / name).write_bytes(content)
+        os.chmod(partial, 0o755)
+
+    def keep_audit(self, receipt: dict) -> None:
+        """Write the receipt of the audit beside the folds."""
+        self._write("audit.json", json.dumps(receipt, indent=1))
+
+    def note_failure(self, fold_name: str, reason: str) -> None:
+        """Write down why a fold failed; the note goes when the fold succeeds."""
+        self._write(self._failure(fold_name).name, f"{fold_name}: {reason}\n")
+
+    def _write(self, name, text):
+        try:
+            _write_atomically(self.folder / name, text)
+        except OSError as error:
+            raise GaitDataError(f"{self.folder}: results cannot be written ({error}); give another store=") from error
+
+    def _failure(self, fold_name) -> Path:
+        place = self._place(fold_name)
+        return place.with_name(f"{place.name}.failed.txt")
 
     def _place(self, fold_name: str) -> Path:
         """The folder of a fold: its name, made safe with a hash where it holds odd characters or capitals.

@@ -2,6 +2,9 @@
 
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from gaitlib.models.registry import register
 
@@ -18,6 +21,16 @@ def extra_trees(seed, n_estimators=300, max_features="sqrt", min_samples_leaf=1)
     return ExtraTreesClassifier(
         n_estimators=n_estimators, max_features=max_features, min_samples_leaf=min_samples_leaf, random_state=seed
     )
+
+
+@register("linear_svm", "classical", "Cortes, Vapnik 1995, https://doi.org/10.1007/BF00994018")
+def linear_svm(seed, C=0.001):
+    """A linear support vector machine, one class against the rest, on standardised summary statistics.
+
+    Its probabilities are the softmax of its decision values, which is not calibrated. C was chosen on eight synthetic
+    sets of ten people, leave-one-subject-out: accuracies of 0.713, 0.720, 0.694, 0.670 and 0.668 for 0.0001 to 1.
+    """
+    return make_pipeline(StandardScaler(), LinearSVC(C=C, max_iter=10_000, random_state=seed))
 
 
 @register("spatiotemporal", "gait parameters", "extra_trees on cadence, speed, step lengths, stance and symmetry")

@@ -69,7 +69,7 @@ def score_fusion(inputs, heads, units=128, filters=IMAGE_FILTERS, dense=64, imag
     outputs = []
     for name, head in heads.items():
         scores = [layers.Dense(head.size)(layers.Dropout(dropout)(h)) for h in branches]
-        outputs.append(layers.Average(name=f"{name}_logits" if name else "logits")(scores))
+        outputs.append(layers.Average(name=f"{name}_logits" if name else "logits", dtype="float32")(scores))
     return keras.Model([sequence, image], outputs[0] if len(outputs) == 1 else outputs, name="score_fusion")
 
 

@@ -106,6 +106,7 @@ def two_inputs(inputs, model_name):
 
 
 def add_heads(features, heads):
-    """A linear output a head, named ``logits`` for a single unnamed head, else ``<head>_logits``."""
-    outputs = [layers.Dense(h.size, name=f"{name}_logits" if name else "logits")(features) for name, h in heads.items()]
+    """A linear output a head, named ``logits`` for a single unnamed head, else ``<head>_logits``; always float32."""
+    names = {name: f"{name}_logits" if name else "logits" for name in heads}
+    outputs = [layers.Dense(h.size, name=names[n], dtype="float32")(features) for n, h in heads.items()]
     return outputs[0] if len(outputs) == 1 else outputs

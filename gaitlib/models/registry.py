@@ -20,7 +20,7 @@ REFERENCE_INPUTS = {
     "code fusion": CODE | IMAGE,
     "autoencoder": SEQUENCE,
 }
-CLASSICAL = ("classical", "gait parameters")
+CLASSICAL = ("classical", "gait parameters", "time series")
 KINDS = (*REFERENCE_INPUTS, *CLASSICAL)
 
 
@@ -41,7 +41,8 @@ class ModelInfo:
     name, kind : str
         The kind says what it reads: "sequence" one sequence, "image" one image, "fusion" both, "code" and "code
         fusion" the code of an autoencoder instead of the sequence. "classical" is a scikit-learn estimator on
-        summary statistics, "gait parameters" one on cadence, step lengths and their like.
+        summary statistics, "gait parameters" one on cadence, step lengths and their like, "time series" one on the
+        frames of one sequence.
     build : callable
         ``build(inputs, heads, **parameters) -> keras.Model`` with linear outputs, or for classical models
         ``build(seed, **parameters) -> scikit-learn classifier``.

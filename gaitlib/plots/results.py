@@ -129,7 +129,7 @@ def per_subject(runs):
 
 
 def per_class(runs, protocol: str | None = None):
-    """F1 of every class for every model under one protocol.
+    """Sensitivity and specificity of every class for every model under one protocol, with intervals over subjects.
 
     Parameters
     ----------
@@ -142,24 +142,23 @@ def per_class(runs, protocol: str | None = None):
     matplotlib.figure.Figure
     """
     protocol = protocol or next((run.protocol for run in runs.runs if run.on_new_people), runs.runs[0].protocol)
-    models = [run.model for run in runs.runs if run.protocol == protocol]
+    models = [run.model for run in runs.runs if run.protocol == protocol and run.folds]
     with style():
-        figure, axis = plt.subplots(figsize=(11, 3.2))
-        width = 0.8 / len(models)
+        figure, axes = plt.subplots(2, 1, figsize=(11, 5), sharex=True)
+        classes = np.arange(len(runs.classes))
         for k, model in enumerate(models):
-            scores = runs.per_class(model, protocol)["F1"]
-            axis.bar(
-                np.arange(len(scores)) + (k - (len(models) - 1) / 2) * width,
-                scores,
-                width,
-                color=PALETTE[k],
-                label=label(model),
-            )
-        axis.set_xticks(np.arange(len(runs.classes)), [label(c) for c in runs.classes])
-        axis.set(ylim=(0, 1), ylabel="F1")
-        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="model")
+            place, colour = classes + 0.7 * ((k + 0.5) / len(models) - 0.5), PALETTE[k % len(PALETTE)]
+            scores = runs.per_class(model, protocol)
+            for axis, name in zip(axes, ("sensitivity", "specificity"), strict=True):
+                axis.vlines(place, scores[f"{name} low"], scores[f"{name} high"], color=colour, linewidth=1.5)
+                axis.plot(place, scores[name], "o", color=colour, markersize=5, label=label(model))
+                axis.set(ylim=(-0.03, 1.03), ylabel=name)
+        axes[1].set_xticks(classes, [label(c) for c in runs.classes])
+        handles, names = axes[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside right center", title="model")
         n = runs.predictions().query("protocol == @protocol")["subject"].nunique()
-        figure.suptitle(f"{runs.data}\nF1 by gait, {protocol}, {n} test subjects", x=0.01, ha="left")
+        what = "sensitivity and specificity by gait, mean and 95 % interval over subjects"
+        figure.suptitle(f"{runs.data}\n{protocol}, {n} test subjects\n{what}", x=0.01, ha="left")
     return figure
 
 

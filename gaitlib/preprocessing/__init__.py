@@ -14,10 +14,10 @@ from gaitlib.preprocessing.skeleton import (
     ScaleStature,
     SelectJoints,
 )
-from gaitlib.preprocessing.tensors import Crop, Samples, SummaryStatistics, Tensors
+from gaitlib.preprocessing.tensors import Crop, Samples, SequenceLength, SummaryStatistics, Tensors
 
 __all__ = [
     "AddJointAngles", "AddVelocity", "AlignHeading", "AutoencoderCode", "CentrePelvis", "Crop", "FillMissing",
-    "Frames", "GaitParameters", "RepairFrames", "Samples", "ScaleStature", "SelectJoints", "Step",
+    "Frames", "GaitParameters", "RepairFrames", "Samples", "ScaleStature", "SelectJoints", "SequenceLength", "Step",
     "SummaryStatistics", "Tensors", "cycles", "gait_events", "gait_parameters", "variance_score",
 ]  # fmt: skip

@@ -37,7 +37,7 @@ class Step(TransformerMixin, BaseEstimator):
         """Name, settings and their digest; unlike repr it is the same in every process."""
         params = self.get_params(deep=False).values()
         shown = (type(v).__name__ if hasattr(v, "get_params") else getattr(v, "__name__", str(v)) for v in params)
-        return f"{type(self).__name__}({', '.join(shown)}) {saving.digest(self)}"
+        return f"{type(self).__name__}({', '.join(shown)}) {saving.digest(self, with_source=False)}"
 
     def _learn(self, trials: TrialSet) -> None:
         """Nothing to learn."""

@@ -4,9 +4,11 @@ from itertools import combinations
 from math import ceil
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planted_runs import planted_runs
 from sklearn.base import clone
 
 import gaitlib
@@ -18,6 +20,7 @@ NEW = [LeaveOneSubjectOut, SubjectKFold, SubjectHoldout]
 KNOWN = [TrialKFold, RandomTrialSplit]
 EVERY = [*NEW, *KNOWN]
 EXHAUSTIVE = [LeaveOneSubjectOut, SubjectKFold, TrialKFold]
+REPEATABLE = [SubjectKFold, TrialKFold]
 SEEDED = [SubjectKFold, SubjectHoldout, TrialKFold, RandomTrialSplit]
 
 
@@ -223,6 +226,61 @@ def test_the_random_split_mixes_subjects_over_seeds():
     trials = complete(4)
     tested = [set(trials.walks[RandomTrialSplit(seed=seed).folds(trials)[0].test]) for seed in range(30)]
     assert set().union(*tested) == set(trials.walks)
+
+
+# -- repeats -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", REPEATABLE)
+@quick
+@given(trials=COMPLETE, n_splits=st.integers(2, 4), repeats=st.integers(2, 4), seed=st.integers(0, 99))
+def test_each_repeat_tests_each_trial_once(protocol, trials, n_splits, repeats, seed):
+    made = protocol(n_splits, seed=seed, repeats=repeats)
+    folds = made.folds(trials)
+    assert [f.name for f in folds] == [f"repeat{r + 1}-fold{k + 1}" for r in range(repeats) for k in range(n_splits)]
+    for fold in folds:
+        check_fold(made, fold, trials)
+    for first in range(0, len(folds), n_splits):
+        tested = np.concatenate([fold.test for fold in folds[first : first + n_splits]])
+        assert sorted(tested) == list(range(len(trials)))
+
+
+@pytest.mark.parametrize("protocol", REPEATABLE)
+def test_repeats_deal_anew_and_the_first_as_without_repeats(protocol):
+    trials = complete(n_subjects=12)
+    alone = protocol(4, seed=3).folds(trials)
+    repeated = protocol(4, seed=3, repeats=5).folds(trials)
+    assert [fold.name for fold in alone] == ["fold1", "fold2", "fold3", "fold4"]
+    assert [fold.test.tolist() for fold in alone] == [fold.test.tolist() for fold in repeated[:4]]
+    dealt = {frozenset(tuple(fold.test) for fold in repeated[r : r + 4]) for r in range(0, 20, 4)}
+    assert len(dealt) == 5
+    other = protocol(4, seed=4, repeats=5).folds(trials)
+    assert not dealt & {frozenset(tuple(fold.test) for fold in other[r : r + 4]) for r in range(0, 20, 4)}
+
+
+@pytest.mark.parametrize("protocol", REPEATABLE)
+def test_repeats_are_a_parameter_as_scikit_learn_has_them(protocol):
+    made = protocol().set_params(repeats=2)
+    assert (protocol().repeats, made.get_params()["repeats"]) == (1, 2)
+    assert same(made.folds(complete()), clone(made).folds(complete()))
+
+
+@pytest.mark.parametrize("protocol", REPEATABLE)
+def test_no_repeat_at_all_is_refused(protocol):
+    with pytest.raises(gaitlib.GaitDataError, match="needs at least one repeat, not 0"):
+        protocol(2, repeats=0).folds(complete())
+
+
+def test_a_subjects_accuracy_is_the_mean_over_repeats():
+    accuracy = pd.DataFrame({"a": [0.9, 0.8, 0.7, 0.6]}, index=list("wxyz"))
+    protocol = SubjectKFold(2, validation=False, repeats=3)
+    runs = planted_runs(accuracy, protocol, n_trials=10)
+    in_repeat_2 = [fold for fold in runs.runs[0].folds if fold.name.startswith("repeat2")]
+    for fold in in_repeat_2:
+        fold.predictions["predicted"] = fold.predictions["label"]  # all right in one of three
+    expected = (2 * accuracy["a"] + 1) / 3
+    assert len(in_repeat_2) == 2
+    assert runs.per_subject()["a", protocol.name].to_dict() == pytest.approx(expected.to_dict())
 
 
 # -- refusals --------------------------------------------------------------------------------------------

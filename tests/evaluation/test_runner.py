@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from sklearn.preprocessing import StandardScaler
 import gaitlib
 from gaitlib import GaitClassifier, LeaveOneSubjectOut, RandomTrialSplit, SubjectHoldout, Training, TrialKFold
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation.runner import _canonical, fold_seed
+from gaitlib.evaluation.description import _canonical
+from gaitlib.evaluation.fold import fold_seed
 from gaitlib.models import Builder, info
 from gaitlib.models.registry import REFERENCE_INPUTS
 from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Step, SummaryStatistics, Tensors
@@ -100,24 +102,29 @@ def test_every_step_and_network_saw_training_subjects_only(tiny_trials, tmp_path
 
 
 class Cheat(Step):
-    """Looks at the trials it is asked to transform: moves with the test set unless fitted honestly."""
+    """Writes down whom it is shown in fit, one file a call: it runs in processes of its own."""
 
-    seen = []
+    def __init__(self, folder):
+        self.folder = folder
 
     def _learn(self, trials):
-        Cheat.seen.append(set(trials.subjects))
+        descriptor, _ = tempfile.mkstemp(dir=self.folder)
+        with open(descriptor, "w") as file:
+            file.write("\n".join(sorted(set(trials.subjects))))
 
     def _transform(self, trials):
         return trials
 
 
 def test_a_step_is_never_shown_a_test_subject_in_fit(tiny_trials, tmp_path):
-    Cheat.seen = []
-    steps = make_pipeline(Cheat(), Frames(StandardScaler()), Crop(30), Tensors())
+    (tmp_path / "seen").mkdir()
+    steps = make_pipeline(Cheat(str(tmp_path / "seen")), Frames(StandardScaler()), Crop(30), Tensors())
     model = GaitClassifier(tiny_network, steps=steps, training=Training(epochs=1))
-    bench({"cheat": model}, tiny_trials, tmp_path)
-    assert all(len(seen) <= 3 for seen in Cheat.seen)
-    assert set.union(*Cheat.seen) == set(tiny_trials.subjects)
+    bench({"cheat": model}, tiny_trials, tmp_path / "store")
+    seen = [set(file.read_text().split()) for file in (tmp_path / "seen").iterdir()]
+    assert len(seen) >= 4
+    assert all(len(subjects) <= 3 for subjects in seen)
+    assert set.union(*seen) == set(tiny_trials.subjects)
 
 
 def test_test_trials_do_not_move_a_prediction(tiny_trials, tmp_path):
@@ -315,6 +322,53 @@ def test_a_changed_layer_of_ones_own_is_another_run(tmp_path):
     assert len(list((tmp_path / "store").iterdir())) == 2
 
 
+# -- bad days ------------------------------------------------------------------------------------------------
+
+FULL = """
+import resource, sys
+import gaitlib
+from planted import planted_trials
+
+trials = planted_trials(n_subjects=4, n_walks=2, seed=0)
+store, n_trees, limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+trees = gaitlib.GaitClassifier(gaitlib.models.Builder("extra_trees", n_estimators=n_trees))
+gaitlib.benchmark("majority", trials, store=store, progress=False)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+gaitlib.benchmark(trees, trials, store=store, progress=False)
+"""
+
+
+def test_a_full_disk_is_told_and_what_is_finished_stays(tmp_path):
+    """A limit on the size of a file gives the same error in the middle of writing as a full disk."""
+    command = [sys.executable, "-c", FULL, tmp_path / "store", "60", "50000"]
+    done = subprocess.run(command, capture_output=True, text=True, env=WITH_PLANTED)
+    assert done.returncode == 1
+    assert "fold s01 cannot be written" in done.stderr
+    assert "free space or give another store=" in done.stderr
+    assert len(list(tmp_path.glob("store/majority-*/s0*"))) == 4
+    assert [p.name for p in tmp_path.glob("store/extra_trees-*/*")] == ["run.json"]  # nothing half written
+
+
+def test_two_programs_may_fill_one_store(tmp_path):
+    (tmp_path / "study.py").write_text(KILLED)
+    command = [sys.executable, tmp_path / "study.py", tmp_path / "store", "live"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=WITH_PLANTED) for _ in "ab"]
+    first, second = (program.communicate()[0] for program in both)
+    assert [program.returncode for program in both] == [0, 0]
+    assert first == second
+    (folder,) = (tmp_path / "store").iterdir()
+    assert sorted(p.name for p in folder.iterdir()) == ["audit.json", "run.json", "s01", "s02", "s03", "s04"]
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_store_without_rights_says_so(tiny_trials, tmp_path):
+    (tmp_path / "store").mkdir(mode=0o500)
+    with pytest.raises(GaitDataError, match="results cannot be written.*give another store="):
+        bench("majority", tiny_trials, tmp_path / "store")
+
+
 @pytest.mark.parametrize("file", ["predictions.csv", "fold.json"])
 def test_a_damaged_fold_is_trained_again(tiny_trials, tmp_path, file):
     before = bench("majority", tiny_trials, tmp_path)
@@ -362,11 +416,48 @@ def test_a_read_only_store_says_so(tiny_trials, tmp_path):
         bench("majority", tiny_trials, tmp_path / "file")
 
 
-def test_a_failing_fold_names_model_protocol_and_fold_and_keeps_the_others(tiny_trials, tmp_path):
-    model = tiny(learning_rate=1e38, clip_norm=None, epochs=10)
-    with pytest.raises(GaitDataError, match="hot, leave-one-subject-out, fold s01: the loss is no longer"):
-        bench({"majority": "majority", "hot": model}, tiny_trials, tmp_path)
-    assert sum(1 for _ in tmp_path.glob("majority-*/s0*")) == 4
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_failing_fold_is_recorded_and_the_others_go_on(tiny_trials, tmp_path, n_jobs):
+    hot = tiny(learning_rate=1e38, clip_norm=None, epochs=10)
+    with pytest.warns(UserWarning, match="4 folds failed.*hot, leave-one-subject-out, fold s0.: the loss is no longer"):
+        runs = bench({"hot": hot, "majority": "majority"}, tiny_trials, tmp_path, n_jobs=n_jobs)
+    assert runs.failures()["fold"].tolist() == ["s01", "s02", "s03", "s04"]
+    table = runs.table().set_index("model")
+    assert table["failed folds"].to_dict() == {"hot": 4, "majority": 0}
+    assert np.isnan(table.loc["hot", "accuracy"])
+    assert table.loc["majority", "subjects"] == 4
+    assert len(list(tmp_path.glob("hot-*/s0*.failed.txt"))) == 4
+
+
+class DiesOn(Step):
+    """Kills its process in the fold that tests one subject, as long as there is a file."""
+
+    def __init__(self, subject, file):
+        self.subject = subject
+        self.file = file
+
+    def _learn(self, trials):
+        if self.subject not in set(trials.subjects) and Path(self.file).exists() and len(trials) > 24:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _transform(self, trials):
+        return trials
+
+
+def test_a_killed_fold_is_recorded_and_tried_again(tiny_trials, tmp_path):
+    (tmp_path / "deadly").write_text("")
+    steps = make_pipeline(DiesOn("s02", str(tmp_path / "deadly")), SummaryStatistics())
+    model = {"trees": GaitClassifier(Builder("extra_trees", n_estimators=5), steps=steps)}
+    with pytest.warns(UserWarning, match="1 folds failed.*fold s02: its process was killed"):
+        runs = bench(model, tiny_trials, tmp_path / "store", n_jobs=2)
+    assert [fold.name for fold in runs.runs[0].folds] == ["s01", "s03", "s04"]
+    (tmp_path / "deadly").unlink()
+    written = {p: p.stat().st_mtime_ns for p in tmp_path.glob("store/*/s0*/fold.json")}
+    again = bench(model, tiny_trials, tmp_path / "store")
+    assert again.failures().empty
+    assert not list(tmp_path.glob("store/*/*.failed.txt"))
+    assert {p: p.stat().st_mtime_ns for p in written} == written
+    assert len(again.runs[0].folds) == 4
 
 
 def test_impossible_protocols_are_refused_before_any_training(tiny_trials, tmp_path):
@@ -396,7 +487,7 @@ def test_tables_agree_with_the_predictions(tiny_trials, tmp_path):
         confusion = runs.confusion(row["model"], row["protocol"])
         assert confusion.to_numpy().sum() == len(own)
         assert np.trace(confusion) == (own["label"] == own["predicted"]).sum()
-        recall = runs.per_class(row["model"], row["protocol"])["recall"]
+        recall = runs.per_class(row["model"], row["protocol"])["sensitivity"]
         np.testing.assert_allclose(recall, np.diag(confusion) / confusion.sum(axis=1))
     with pytest.raises(GaitDataError, match="no model 'gru' here"):
         runs.confusion("gru")
@@ -441,45 +532,17 @@ def test_a_network_built_again_is_the_same_network(name):
 # -- folds in processes ----------------------------------------------------------------------------------
 
 
-ONE_AND_TWO = """
-import sys
-import gaitlib
-
-trials = gaitlib.synthetic_trials(n_subjects=3, n_walks=1)
-models = {
-    "fusion": gaitlib.GaitClassifier(
-        gaitlib.models.Builder("gru_cnn_fusion", project=32, units=(16, 8)), training=gaitlib.Training(epochs=1)
-    ),
-    "trees": "extra_trees",
-}
-for n_jobs in (1, 2):
-    protocols = [gaitlib.LeaveOneSubjectOut(validation=False)]
-    runs = gaitlib.benchmark(models, trials, protocols, f"{sys.argv[1]}/{n_jobs}", progress=False, n_jobs=n_jobs)
-    runs.predictions().to_csv(f"{sys.argv[1]}/{n_jobs}.csv")
-    print(n_jobs, sorted(set(runs.resources()["threads"])))
-"""
-
-
-def test_folds_in_processes_give_the_numbers_of_one_process_to_the_last_bit(tmp_path):
-    one_thread = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_AND_TWO, str(tmp_path)],
-        env=os.environ | one_thread,
-        capture_output=True,
-        text=True,
-        check=True,
+def test_folds_at_once_give_the_numbers_of_one_after_the_other_to_the_last_bit(tmp_path):
+    trials = gaitlib.synthetic_trials(n_subjects=3, n_walks=1)
+    fusion = Builder("gru_cnn_fusion", project=32, units=(16, 8))
+    models = {"fusion": GaitClassifier(fusion, training=Training(epochs=1)), "trees": "extra_trees"}
+    serial, parallel = (
+        bench(models, trials, tmp_path / str(n), [LeaveOneSubjectOut(validation=False)], n_jobs=n) for n in (1, 2)
     )
-    assert done.stdout.split("\n")[:2] == ["1 [1]", "2 [1]"]
-    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
+    pd.testing.assert_frame_equal(serial.predictions(), parallel.predictions(), check_exact=True)
+    assert set(serial.resources()["threads"]) == {1}
     keys = [sorted(p.name for p in (tmp_path / str(n)).iterdir()) for n in (1, 2)]
     assert keys[0] == keys[1]
-
-
-def test_a_failing_fold_in_a_process_says_which_and_finished_folds_stay(tiny_trials, tmp_path):
-    training = gaitlib.Training(epochs=1, learning_rate=1e30, clip_norm=None)
-    models = {"trees": "extra_trees", "diverging": gaitlib.GaitClassifier("compact_gru", training=training)}
-    protocols = [gaitlib.LeaveOneSubjectOut(validation=False)]
-    with pytest.raises(gaitlib.GaitDataError, match="diverging, leave-one-subject-out.*no longer a finite number"):
-        gaitlib.benchmark(models, tiny_trials, protocols, store=tmp_path, progress=False, n_jobs=2)
-    (trees,) = tmp_path.glob("trees*")
-    assert len([p for p in trees.iterdir() if p.is_dir() and p.name[0] != "."]) == 4
+    two = bench({"trees": "extra_trees"}, trials, tmp_path / "1", [LeaveOneSubjectOut(validation=False)], n_threads=2)
+    assert set(two.resources()["threads"]) == {2}
+    assert len(list((tmp_path / "1").iterdir())) == 3  # another number of threads is another run

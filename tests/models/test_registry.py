@@ -11,6 +11,7 @@ from gaitlib.models import Builder, Head, available, build, info, summary
 from gaitlib.models.registry import CLASSICAL, KINDS, REFERENCE_INPUTS, register
 
 NETWORKS = [name for name in available() if info(name).kind not in CLASSICAL]
+ESTIMATORS = [name for name in available() if info(name).kind in CLASSICAL]
 SMALL = {"skeleton": (12, 6)}
 GAIT = {"": Head("class", 3)}
 
@@ -27,7 +28,8 @@ def own_network(inputs, heads, units=4):
 
 def test_there_are_networks_and_classical_models():
     assert "compact_gru" in NETWORKS
-    assert {"extra_trees", "majority"} <= set(available("classical"))
+    assert {"extra_trees", "linear_svm", "majority"} <= set(available("classical"))
+    assert available("time series") == ["minirocket"]
 
 
 def test_available_splits_by_kind():
@@ -79,16 +81,15 @@ def test_summary_has_a_row_a_model_with_its_weights():
     stated = {n: info(n).parameters for n in NETWORKS if info(n).parameters}
     assert {name: table.loc[name, "parameters"] for name in stated} == stated
     assert table.loc[NETWORKS, "parameters"].gt(0).all()
-    assert table.loc[available("classical"), "parameters"].isna().all()
+    assert table.loc[ESTIMATORS, "parameters"].isna().all()
     assert table["reference"].tolist() == [info(name).reference for name in available()]
 
 
-@pytest.mark.parametrize("name", available("classical"))
-def test_classical_models_learn_and_give_probabilities(name):
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(30, 4)), np.arange(30) % 3
-    proba = info(name).build(0).fit(x, y).predict_proba(x)
-    assert proba.shape == (30, 3)
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_classical_models_learn_and_give_probabilities(name, tiny_trials):
+    proba = gaitlib.GaitClassifier(name).fit(tiny_trials).predict_proba(tiny_trials)
+    assert proba.shape == (len(tiny_trials), 6)
+    assert (proba >= 0).all()
     np.testing.assert_allclose(proba.sum(axis=1), 1)
 
 
@@ -118,7 +119,7 @@ def test_a_name_like_no_other_lists_all():
         info("zzzz")
 
 
-@pytest.mark.parametrize("name", [*available("classical"), *available("gait parameters")])
+@pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_classical_model_is_no_network(name):
     with pytest.raises(gaitlib.GaitDataError, match="no network"):
         build(name, SMALL, n_classes=3)

@@ -1,6 +1,7 @@
 """Cutting trials into samples, padding, summary statistics, and what all steps owe scikit-learn."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,9 +111,9 @@ def test_a_hop_that_would_lose_frames_is_refused():
         Crop(4, "sliding", hop=5, modality="emg").fit_transform(emg([20]))
 
 
-@pytest.mark.parametrize("settings", [{"frames": 0}, {"hop": 0}, {"position": "first"}])
+@pytest.mark.parametrize("settings", [{"frames": 0}, {"hop": 0}, {"position": "begin"}])
 def test_impossible_crops_are_refused(settings):
-    with pytest.raises(gaitlib.GaitDataError, match="at least 1|first"):
+    with pytest.raises(gaitlib.GaitDataError, match="at least 1|begin"):
         Crop(**{"modality": "emg", **settings}).fit_transform(emg([5]))
 
 
@@ -202,6 +203,86 @@ def test_a_trial_without_the_modality_is_refused(step):
     trials.modality("emg").values[1] = None
     with pytest.raises(gaitlib.GaitDataError, match="trial1 has no 'emg'"):
         step.fit_transform(trials)
+
+
+def without(trials, name, which):
+    """The same trials, some of which lack a modality."""
+    m = trials.modality(name)
+    columns = {part: getattr(m, part) for part in ("values", "frames", "time_s") if getattr(m, part) is not None}
+    lost = np.isin(np.arange(len(trials)), which)
+    return trials.with_modality(name, replace(m, **{k: np.where(lost, None, column) for k, column in columns.items()}))
+
+
+def test_where_allowed_a_missing_modality_gets_a_stand_in():
+    trials = with_image_and_age([9, 5, 7])
+    complete = Tensors().fit_transform(trials)
+    holes = without(without(without(trials, "emg", [0]), "pressure", [1]), "age", [2])
+    samples = Tensors(allow_missing=True).fit(trials).transform(holes)
+    assert samples.inputs["emg"][0].tolist() == [[np.float32(1e-6)] * 2] + [[0.0] * 2] * 8
+    assert samples.inputs["pressure"][1].tolist() == [[0.0] * 3] * 4
+    assert samples.inputs["age"][2].tolist() == [0.0]
+    for lost, (name, x) in enumerate(samples.inputs.items()):
+        assert x.dtype == np.float32
+        rest = np.arange(3) != lost
+        np.testing.assert_array_equal(x[rest], complete.inputs[name][rest])
+
+
+def test_nothing_changes_where_missing_is_allowed_and_nothing_lacks():
+    trials = with_image_and_age([9, 5, 7])
+    plain, allowed = (Tensors(allow_missing=a).fit_transform(trials).inputs for a in (False, True))
+    assert all(np.array_equal(plain[name], allowed[name]) for name in plain)
+
+
+def test_a_whole_set_may_lack_a_modality_that_was_trained_on():
+    trials = with_image_and_age([9, 5])
+    samples = Tensors(allow_missing=True).fit(trials).transform(without(trials, "pressure", [0, 1]))
+    assert samples.inputs["pressure"].shape == (2, 4, 3)
+    assert not samples.inputs["pressure"].any()
+
+
+def test_a_trial_that_has_nothing_is_refused():
+    trials = without(with_image_and_age([9, 5]), "emg", [1])
+    step = Tensors(["emg"], allow_missing=True)
+    with pytest.raises(gaitlib.GaitDataError, match="trial1 has none of emg; leave it out"):
+        step.fit_transform(trials)
+    with pytest.raises(gaitlib.GaitDataError, match="trial1 has none of pressure, emg"):
+        Tensors(["pressure", "emg"], allow_missing=True).fit_transform(without(trials, "pressure", [1]))
+
+
+def test_a_modality_that_no_training_trial_has_is_refused():
+    with pytest.raises(gaitlib.GaitDataError, match="no training trial has 'emg'"):
+        Tensors(allow_missing=True).fit(without(with_image_and_age([9, 5]), "emg", [0, 1]))
+
+
+@pytest.mark.parametrize("kind", ["fusion", None])
+def test_the_recipes_let_missing_modalities_through(kind):
+    """Trials that have everything are prepared as ever, and one without its sequence is one sample."""
+    trials = gaitlib.synthetic_trials(n_subjects=1, n_walks=2, seed=0)
+    holes = without(without(trials, "skeleton", [0, 4]), "pressure", [2, 7])
+    steps = gaitlib.recipes.steps_for(trials, kind).set_params(tensors__allow_missing=True).fit(trials)
+    before, after = steps.transform(trials), steps.transform(holes)
+    for i, trial in enumerate(trials.ids):
+        old, new = (samples.trial == trial for samples in (before, after))
+        assert new.sum() == (1 if i in (0, 4) else old.sum())
+        for name, lacking in (("skeleton", (0, 4)), ("pressure", (2, 7))):
+            if i in lacking:
+                np.testing.assert_array_equal(
+                    after.inputs[name][new], np.repeat(steps[-1].stand_in_[name][None], new.sum(), axis=0)
+                )
+            else:
+                np.testing.assert_array_equal(after.inputs[name][new], before.inputs[name][old][: new.sum()])
+
+
+def test_the_recipes_learn_from_trials_that_lack_a_modality():
+    """What each step learns is what it learns from those that have it."""
+    trials = gaitlib.synthetic_trials(n_subjects=1, n_walks=2, seed=0)
+    holes = without(without(trials, "skeleton", [0, 4]), "pressure", [2, 7])
+    steps = gaitlib.recipes.steps_for(trials, "fusion").set_params(tensors__allow_missing=True)
+    fitted = clone(steps).fit(holes)
+    for name, lacking, learnt in (("skeleton", [0, 4], "mean_"), ("pressure", [2, 7], "data_max_")):
+        rest = clone(steps).fit(trials[np.setdiff1d(np.arange(12), lacking)])
+        found, expected = (getattr(s[f"scale_{name}"].transformer_, learnt) for s in (fitted, rest))
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_tensors_before_fit_are_refused():

@@ -1,0 +1,79 @@
+"""The device that networks train on: chosen by one call, never on import."""
+
+import os
+
+import keras
+import psutil
+
+from gaitlib.errors import GaitDataError
+
+_chosen = {"device": "auto", "mixed_precision": False}
+
+
+def set_device(device="auto", mixed_precision=False) -> None:
+    """Choose where networks train. Call it first, before anything is built; benchmarks take it into their processes.
+
+    A GPU that is there is used without this call, too. With it, its memory is taken as needed instead of all at once.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "gpu"}
+        "auto" takes a GPU where there is one, "cpu" hides it, "gpu" insists on it.
+    mixed_precision : bool
+        Compute in float16 with weights in float32 (Keras policy "mixed_float16"): faster on GPUs with tensor cores,
+        slower on a CPU. Part of a run's key, as are backend and GPU.
+
+    Raises
+    ------
+    GaitDataError
+        If there is no GPU, or if the backend has computed something already.
+    """
+    if device not in ("auto", "cpu", "gpu"):
+        raise GaitDataError(f"device '{device}' is none of auto, cpu, gpu")
+    try:
+        if keras.backend.backend() == "tensorflow":
+            _set_tensorflow(device)
+        elif keras.backend.backend() == "jax":
+            os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+            if device == "cpu":
+                os.environ["JAX_PLATFORMS"] = "cpu"
+    except RuntimeError as error:
+        raise GaitDataError(f"the device can only be chosen before anything is computed ({error}); restart") from error
+    if device == "gpu" and not has_gpu():
+        raise GaitDataError("no GPU is seen; on Linux: pip install 'gaitlib[gpu]', and look at the driver")
+    keras.config.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
+    _chosen.update(device=device, mixed_precision=mixed_precision)
+
+
+def _set_tensorflow(device):
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    tf.config.set_visible_devices([] if device == "cpu" else gpus, "GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def chosen_device() -> dict:
+    """What :func:`set_device` was told, to tell it to another process."""
+    return dict(_chosen)
+
+
+def has_gpu() -> bool:
+    """Whether the Keras backend sees a GPU. Asking takes none of its memory."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.get_visible_devices("GPU"))
+    return any(name.lower().startswith(("gpu", "cuda")) for name in keras.distribution.list_devices())
+
+
+def device_name() -> str:
+    """Backend and device that networks train on, for people to read."""
+    device = "GPU" if has_gpu() else f"CPU ({psutil.cpu_count(logical=False) or psutil.cpu_count()} cores)"
+    return f"Keras {keras.__version__} on {keras.backend.backend()}, {device}"
+
+
+def thread_count() -> int:
+    """Threads that one operation of the backend may use; the numbers of some models change with it."""
+    return int(os.environ.get("TF_NUM_INTRAOP_THREADS") or psutil.cpu_count())

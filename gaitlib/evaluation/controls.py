@@ -1,0 +1,101 @@
+"""Controls beside the models: what the length of a recording tells, and how well the person can be told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from gaitlib.classifier import GaitClassifier
+from gaitlib.evaluation.audit import Finding
+from gaitlib.evaluation.protocols import TrialKFold
+from gaitlib.evaluation.statistics import subject_interval
+from gaitlib.models import Builder
+from gaitlib.preprocessing import SequenceLength
+
+LENGTH, PERSON = "control: length of the recording alone", "control: who walks, from the same features"
+PERSON_FOLDS = 5
+
+
+def controls(runs) -> pd.DataFrame:
+    """Two questions that every gait table should answer, under its own accuracy.
+
+    How far does one get with the length of the recording alone? It says how the recording was cut, and a model may
+    live on it. And how well can the person be told from what the trees read? The better, the more a split with known
+    people flatters. What is not in the store yet is trained now.
+
+    Parameters
+    ----------
+    runs : Runs
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model and protocol, then the controls: accuracy (mean over subjects), 95 % t interval over
+        subjects, chance (the largest class), what was asked, subjects. The length goes through the protocols of the
+        runs; the person is told by extra trees under a K-fold over walks, as the person must be known there.
+    """
+    trials, asked = runs.trials, ", ".join(runs.classes)
+    rows = _rows(runs, asked)
+    sequences = [name for name, m in trials.modalities.items() if m.kind == "sequence"]
+    if sequences:
+        steps = Pipeline([("length", SequenceLength(sequences[0]))])
+        rows += _rows(runs.again(models={LENGTH: GaitClassifier(Builder("extra_trees"), steps)}), asked)
+    walks = trials.table.groupby("subject")["walk"].nunique()
+    if len(walks) > 1 and walks.min() > 1:
+        table = trials.table.assign(label=trials.subjects)
+        people = replace(trials, table=table, name=f"{trials.name}, labelled by person")
+        folds = TrialKFold(min(PERSON_FOLDS, walks.min()), validation=False)
+        told = runs.again(models={PERSON: GaitClassifier("extra_trees")}, trials=people, protocols=[folds])
+        rows += _rows(told, "who walks")
+    return pd.DataFrame(rows)
+
+
+def permuted_labels(runs, n: int) -> list[Finding]:
+    """Train on labels that were shuffled among the walks of each subject, and see who still does better than chance.
+
+    Parameters
+    ----------
+    runs : Runs
+    n : int
+        How often.
+
+    Returns
+    -------
+    list of Finding
+        One a model, protocol and shuffle: "suspect" where the 95 % t interval over subjects lies above chance, which
+        happens to one in forty without any leak.
+    """
+    findings = []
+    for k in range(n):
+        walks = runs.trials.table.drop_duplicates("walk")
+        shuffled = walks.groupby("subject")["label"].sample(frac=1, random_state=k)
+        # Both are in the order of the subjects, so that each subject's labels go to its own walks.
+        of_walk = dict(zip(walks.sort_values("subject", kind="stable")["walk"], shuffled, strict=True))
+        table = runs.trials.table.assign(label=runs.trials.table["walk"].map(of_walk))
+        name = f"{runs.data}, labels shuffled ({k + 1})"
+        for row in _rows(runs.again(trials=replace(runs.trials, table=table, name=name)), "shuffled labels"):
+            at_least = row["accuracy"] if np.isnan(row["low"]) else row["low"]  # all subjects alike: no interval
+            verdict = "suspect" if at_least > row["chance"] else "ok"
+            detail = f"accuracy {row['accuracy']:.3f} on shuffled labels, chance is {row['chance']:.3f}"
+            findings.append(Finding("shuffled labels", row["protocol"], "", verdict, detail, row["model"]))
+    return findings
+
+
+def _rows(runs, asked) -> list[dict]:
+    chance = pd.Series(runs.trials.labels).value_counts(normalize=True).max()
+    rows = []
+    for (model, protocol), accuracy in runs.per_subject().items():
+        low, high = subject_interval(accuracy.dropna())
+        rows.append({
+            "data": runs.data,
+            "model": model,
+            "protocol": protocol,
+            "asked": asked,
+            "accuracy": accuracy.mean(),
+            "low": low,
+            "high": high,
+            "chance": chance,
+            "subjects": accuracy.notna().sum(),
+        })  # fmt: skip
+    return rows

@@ -1,0 +1,88 @@
+"""One fold: train on its training trials, predict its test trials, and tell what was learnt from whom."""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from gaitlib.classifier import GaitClassifier
+from gaitlib.evaluation.protocols import Fold
+from gaitlib.trials import TrialSet
+
+
+@dataclass(frozen=True, eq=False)
+class FoldOutcome:
+    """What a trained fold hands to the store.
+
+    Attributes
+    ----------
+    predictions : pandas.DataFrame
+    history : dict of str to list
+        One number an epoch.
+    resources : dict
+    learnt : dict
+        ``fitted_on`` and ``watched`` (ids), and ``steps``: each that learns, with the ids that it was fitted on, or
+        None where these are those of ``fitted_on``.
+    files : dict of str to bytes
+        The saved classifier.
+    """
+
+    predictions: pd.DataFrame
+    history: dict
+    resources: dict
+    learnt: dict
+    files: dict[str, bytes]
+
+
+def train_fold(template: GaitClassifier, trials: TrialSet, fold: Fold, seed: int) -> FoldOutcome:
+    """Train and test a classifier in a fold."""
+    model = clone(template).set_params(seed=fold_seed(seed, template.seed, fold.name), validation=None, progress=False)
+    train, watched = fold.train, fold.validation
+    if model.builder().classical:  # nothing to stop early, so nothing is held back
+        train, watched = np.concatenate([train, watched]), watched[:0]
+    model.fit(trials[train], validation=trials[watched] if len(watched) else None)
+    parts = {"test": fold.test, "validation": watched}
+    predictions = [_predictions(model, trials[index], part) for part, index in parts.items() if len(index)]
+    return FoldOutcome(
+        pd.concat(predictions, ignore_index=True),
+        model.history_.to_dict(orient="list"),
+        model.resources_ | {"seed": model.seed},
+        _learnt(model, trials[fold.test[:1]]),
+        _saved(model),
+    )
+
+
+def _predictions(model, trials, part) -> pd.DataFrame:
+    proba = pd.DataFrame(model.predict_proba(trials), columns=model.classes_)
+    table = trials.table[["trial", "subject", "walk", "label"]].reset_index(drop=True)
+    table = table.assign(part=part, predicted=model.classes_[proba.to_numpy().argmax(axis=1)])
+    return pd.concat([table, proba], axis=1)
+
+
+def _learnt(model, trial) -> dict:
+    """Read off a trial that goes through the fitted steps: a pretrained, frozen step tells its own trials there."""
+    for _, step in model.steps_.steps[:-1]:
+        trial = step.transform(trial)
+    steps = [(e.step, e.fitted_on) for e in trial.history if e.fitted_on]
+    own = model.fitted_on_
+    return {
+        "fitted_on": list(own),
+        "watched": list(model.watched_),
+        "steps": [[name, None if set(ids) == set(own) else list(ids)] for name, ids in steps],
+    }
+
+
+def _saved(model) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(folder)
+        return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+
+
+def fold_seed(run_seed: int, model_seed: int, fold_name: str) -> int:
+    """The seed of a fold: it does not depend on which folds ran before."""
+    text = f"{run_seed}/{model_seed}/{fold_name}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1

@@ -1,0 +1,133 @@
+"""MiniRocket: convolutions of whole sequences with fixed kernels, told apart by a ridge classifier."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from gaitlib.errors import GaitDataError
+from gaitlib.models.registry import register
+
+PENALTIES = np.logspace(-3, 3, 10)  # of the ridge classifier, as published
+KERNEL_FRAMES = 9
+
+
+class MiniRocketClassifier(ClassifierMixin, BaseEstimator):
+    """MiniRocket features of sequences of one length, and a ridge classifier on them.
+
+    Each feature is the share of frames in which the convolution of some channels with one of 84 fixed kernels, at some
+    dilation, exceeds a bias. Dilations, channels and biases are drawn from the training sequences. aeon computes them
+    (``pip install 'gaitlib[rocket]'``), on one core. It gives decision values, no probabilities.
+
+    Departures from the source: sequences that end in padding (frames of zeros) hold their last real frame instead, so
+    that no step in the signal marks their end; where they are shorter than the sequence read, their length can still
+    be told. The penalty is chosen by leaving out single training samples, as published, not people.
+
+    Parameters
+    ----------
+    n_kernels : int
+        Number of features, rounded down to a multiple of 84.
+    random_state : int
+
+    Attributes
+    ----------
+    classes_ : ndarray
+    kernels_ : dict
+        State of aeon's fitted ``MiniRocket``.
+    ridge_ : sklearn.pipeline.Pipeline
+        Fitted scaler and ridge classifier.
+
+    References
+    ----------
+    Dempster, Schmidt, Webb 2021, MiniRocket, https://doi.org/10.1145/3447548.3467231
+
+    Examples
+    --------
+    >>> time = np.arange(50)
+    >>> X = np.stack([np.sin(time / period + phase) for period in (2, 5) for phase in range(6)])[..., None]
+    >>> y = np.repeat(["fast", "slow"], 6)
+    >>> MiniRocketClassifier(n_kernels=84).fit(X, y).score(X, y)
+    1.0
+    """
+
+    def __init__(self, n_kernels=10_000, random_state=0):
+        self.n_kernels = n_kernels
+        self.random_state = random_state
+
+    def fit(self, X, y) -> "MiniRocketClassifier":
+        """Learn from sequences (n, frames, channels) and their classes (n,).
+
+        Raises
+        ------
+        GaitDataError
+            If aeon is not installed, or X is no array of sequences.
+        """
+        rocket = _aeon_minirocket()(n_kernels=self.n_kernels, n_jobs=1, random_state=self.random_state)
+        features = rocket.fit_transform(_as_aeon_reads(X))
+        self.kernels_ = vars(rocket)
+        self.ridge_ = make_pipeline(StandardScaler(with_mean=False), RidgeClassifierCV(PENALTIES)).fit(features, y)
+        self.classes_ = self.ridge_.classes_
+        return self
+
+    def decision_function(self, X) -> np.ndarray:
+        """Decision values (n, n_classes), or (n,) of two classes, where the second is chosen above zero."""
+        return self.ridge_.decision_function(self._features(X))
+
+    def predict(self, X) -> np.ndarray:
+        """The class with the highest decision value, (n,)."""
+        return self.ridge_.predict(self._features(X))
+
+    def _features(self, X):
+        rocket = _aeon_minirocket()()
+        vars(rocket).update(self.kernels_)
+        return rocket.transform(_as_aeon_reads(X))
+
+
+@register("minirocket", "time series", "Dempster, Schmidt, Webb 2021, https://doi.org/10.1145/3447548.3467231")
+def minirocket(seed, n_kernels=10_000):
+    """Ridge classifier on convolutions with fixed kernels; needs aeon. Its probabilities are not calibrated."""
+    _aeon_minirocket()  # its absence is told now, not after other models have trained for hours
+    return MiniRocketClassifier(n_kernels, random_state=seed)
+
+
+def _aeon_minirocket():
+    """aeon's class, imported late."""
+    try:
+        from aeon.transformations.collection.convolution_based import MiniRocket
+    except ImportError as error:
+        raise GaitDataError("'minirocket' needs aeon: pip install 'gaitlib[rocket]'") from error
+    return MiniRocket
+
+
+def _as_aeon_reads(X) -> np.ndarray:
+    """Padding held, no shorter than a kernel, channels before frames."""
+    X = np.asarray(X)
+    if X.ndim != 3:
+        raise GaitDataError(
+            f"'minirocket' reads sequences (samples, frames, channels), got {X.shape}; let the steps end in Tensors()"
+        )
+    return hold_last_frame(X, max(X.shape[1], KERNEL_FRAMES)).transpose(0, 2, 1)
+
+
+def hold_last_frame(X, frames) -> np.ndarray:
+    """Replace the frames of zeros at the end of each sequence by its last real frame.
+
+    Parameters
+    ----------
+    X : ndarray (n, at most ``frames``, channels)
+    frames : int
+        Length of the sequences returned.
+
+    Returns
+    -------
+    ndarray (n, frames, channels)
+
+    Examples
+    --------
+    >>> hold_last_frame(np.array([[[1.0], [0.0], [2.0], [0.0]]]), 5).ravel().tolist()
+    [1.0, 0.0, 2.0, 2.0, 2.0]
+    """
+    last = X.shape[1] - 1 - X.any(axis=2)[:, ::-1].argmax(axis=1)
+    chosen = np.minimum(np.arange(frames), last[:, None])
+    return np.take_along_axis(X, chosen[:, :, None], axis=1)
