@@ -63,7 +63,7 @@ def test_only_what_strangers_predicted_is_offered(runs, trials):
 
 
 def test_without_a_subject_disjoint_run_there_is_no_demo(runs, trials):
-    random = type(runs)([run for run in runs.runs if not run.on_new_people], runs.data, runs.classes)
+    random = type(runs)([run for run in runs.runs if not run.on_new_people], runs.trials)
     with pytest.raises(GaitDataError, match=r"add LeaveOneSubjectOut\(\)"):
         Demo(random, trials)
     with pytest.raises(GaitDataError, match="no subject-disjoint run of gru tested"):

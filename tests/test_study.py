@@ -72,7 +72,9 @@ def test_with_pressure_every_classifier_is_tried():
     assert set(study.classifiers(chosen, trials)) == set(gaitlib.models.available()) - {"autoencoder"}
     assert study.left_out(trials) == ""
     few = study.chosen_few(study.classifiers(chosen, trials))
-    assert list(few) == ["majority", "spatiotemporal", "extra_trees", "compact_gru", "gru_cnn_fusion"]
+    classical = ["majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket"]
+    assert list(few) == [*classical, "compact_gru", "gru_cnn_fusion"]
+    assert set(study.contenders(few)) < set(few)
     strategies = study.feature_strategies(chosen, trials)
     assert set(strategies) == {"gru", "gru_cnn_fusion"}
     assert all(len(own) == len(gaitlib.recipes.FEATURES) for own in strategies.values())

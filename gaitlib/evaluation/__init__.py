@@ -16,13 +16,34 @@ from gaitlib.evaluation.protocols import (
 )
 from gaitlib.evaluation.reconstruction import reconstruction_errors
 from gaitlib.evaluation.results import Run, Runs
-from gaitlib.evaluation.robustness import robustness, robustness_table
+from gaitlib.evaluation.robustness import PERTURBATIONS, Perturbation, robustness, robustness_table
 from gaitlib.evaluation.runner import benchmark
 from gaitlib.evaluation.statistics import corrected_interval, differences, signed_rank_p, subject_interval
 
 __all__ = [
-    "Comparison", "Fold", "LeaveOneSubjectOut", "OptimismGap", "Protocol", "RandomTrialSplit", "Receipt", "Run", "Runs",
-    "SubjectHoldout", "SubjectKFold", "TrialKFold", "benchmark", "calibration_error", "corrected_interval",
-    "differences", "fit_temperature", "predict_over_time", "reconstruction_errors", "robustness", "robustness_table",
-    "signed_rank_p", "subject_interval",
-]  # fmt: skip
+    "Comparison",
+    "Fold",
+    "LeaveOneSubjectOut",
+    "OptimismGap",
+    "PERTURBATIONS",
+    "Perturbation",
+    "Protocol",
+    "RandomTrialSplit",
+    "Receipt",
+    "Run",
+    "Runs",
+    "SubjectHoldout",
+    "SubjectKFold",
+    "TrialKFold",
+    "benchmark",
+    "calibration_error",
+    "corrected_interval",
+    "differences",
+    "fit_temperature",
+    "predict_over_time",
+    "reconstruction_errors",
+    "robustness",
+    "robustness_table",
+    "signed_rank_p",
+    "subject_interval",
+]

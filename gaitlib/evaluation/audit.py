@@ -91,6 +91,8 @@ class Receipt:
         for (protocol, check), found in rows.items():
             worst = min((f.verdict for f in found), key=VERDICTS.index)
             of_worst = [f for f in found if f.verdict == worst]
+            if worst == "ok":  # what most was looked at, not the model that has no such part
+                of_worst.sort(key=lambda f: len(f.detail), reverse=True)
             places = list(dict.fromkeys(f.place for f in of_worst))
             more = f" and {len(places) - 1} more" if len(places) > 1 else ""
             table.append({
@@ -232,9 +234,7 @@ def _near_copies(trials, fold, copies):
     across = _across(trials, fold, copies.near[np.array(new, dtype=bool)])
     if across.empty:
         return "ok", "no tested trial is too like a trial of the other side to be another recording"
-    pairs = [
-        f"{r.trial} and {r.other} ({r.modality}, {r.ratio:.3f} of the usual distance)" for r in across.itertuples()
-    ]
+    pairs = [f"{r.trial} and {r.other} ({r.modality}, ratio {r.ratio:.3f})" for r in across.itertuples()]
     return "suspect", f"too alike to be two recordings, on both sides: {_first(pairs)}"
 
 

@@ -72,8 +72,10 @@ def describe(name, model, trials, protocol, folds, seed, n_threads) -> dict:
 
 
 def _require_complete(model, trials) -> None:
-    """Refuse trials that lack a modality which the model reads."""
+    """Refuse trials that lack a modality which the model reads, unless it learns to do without."""
     last = model.steps_of(trials)[-1]
+    if getattr(last, "allow_missing", False):
+        return
     read = [last.modality] if hasattr(last, "modality") else getattr(last, "modalities", None) or trials.modalities
     for name in read:
         present = trials.modalities[name].present() if name in trials.modalities else np.ones(len(trials), bool)

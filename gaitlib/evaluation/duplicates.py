@@ -188,7 +188,7 @@ def _describe(m) -> tuple[np.ndarray, np.ndarray]:
         steady = spread <= 1e-6 * np.abs(values).max()
         if not np.all(steady):
             index.append(i)
-            rows.append(((means - means.mean(axis=axis)) / np.where(steady, np.inf, spread)).ravel())
+            rows.append((means / np.where(steady, np.inf, spread)).ravel())
     return np.array(index, dtype=int), np.array(rows, dtype=np.float32)
 
 

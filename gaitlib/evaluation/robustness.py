@@ -159,10 +159,11 @@ def _of_fold(classifier, trials, tested, perturbations, seed) -> pd.DataFrame:
 
 def _modalities_read(classifier, trials) -> dict:
     """Those that the last step takes; where an earlier step made them, those that the steps name."""
-    last = getattr(classifier.steps_[-1], "modalities", None) or list(trials.modalities)
-    if not set(last) <= set(trials.modalities):
-        last = [step.modality for step in classifier.steps_ if hasattr(step, "modality")]
-    return {name: m for name, m in trials.modalities.items() if name in last}
+    last = classifier.steps_[-1]
+    names = [last.modality] if hasattr(last, "modality") else getattr(last, "modalities", None) or trials.modalities
+    if not set(names) <= set(trials.modalities):
+        names = [step.modality for step in classifier.steps_ if hasattr(step, "modality")]
+    return {name: m for name, m in trials.modalities.items() if name in names}
 
 
 # -- perturbations -------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation.calibration import N_BINS, calibration_error, predictions_after_temperature, reliability_curve
 from gaitlib.plots.style import PALETTE, label, style
 
 A_ROW = 4  # models
@@ -31,6 +30,8 @@ def reliability(runs, protocol: str | None = None):
         If there are no predictions under that protocol.
     """
     protocol = protocol or next((run.protocol for run in runs.runs if run.on_new_people), runs.runs[0].protocol)
+    from gaitlib.evaluation.calibration import predictions_after_temperature  # late: drawing needs no backend
+
     before, after = (t[t["protocol"] == protocol] for t in (runs.predictions(), predictions_after_temperature(runs)))
     models = before["model"].unique()
     if len(models) == 0:
@@ -72,6 +73,8 @@ def reliability(runs, protocol: str | None = None):
 
 def _draw(curve, histogram, predictions, classes, name, colour, line):
     confidence, correct = predictions[classes].max(axis=1), predictions["label"] == predictions["predicted"]
+    from gaitlib.evaluation.calibration import N_BINS, calibration_error, reliability_curve
+
     bins = reliability_curve(confidence, correct)
     error = calibration_error(confidence, correct)
     curve.plot(bins["confidence"], bins["share correct"], line, color=colour, markersize=4, label=f"{error:.3f} {name}")

@@ -41,14 +41,14 @@ def optimism_gap(gap):
                 if k:
                     text += f"\n{100 * row.gap:+.0f} points\n[{100 * row.low:.0f}, {100 * row.high:.0f}]"
                 axis.annotate(
-                    text, (k, row.accuracy), (0, -12) if k else (-8, 0), textcoords="offset points", fontsize=9,
-                    ha="center" if k else "right", va="top" if k else "center",
+                    text, (k, row.accuracy), (5, -8) if k else (-8, 0), textcoords="offset points", fontsize=9,
+                    ha="left" if k else "right", va="top" if k else "center",
                     bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
                 )  # fmt: skip
             axis.set_xticks(range(len(own)), [SHORT[p] for p in own.index])
-            axis.set(xlim=(-0.6, len(own) - 0.5), title=label(model))
+            axis.set(xlim=(-0.5, len(own) - 0.2), title=label(model))
         lowest = gap.per_subject.min(axis=None)
-        axes[0, 0].set(ylabel="accuracy (share of trials)", ylim=(max(0, np.floor(10 * lowest - 1) / 10) - 0.02, 1.02))
+        axes[0, 0].set(ylabel="accuracy (share of trials)", ylim=(max(0, np.floor(20 * lowest - 1) / 20) - 0.02, 1.02))
         figure.suptitle(
             f"{gap.data}\nleave-one-subject-out against K-folds of the same training size; {len(gap.per_subject)} "
             "subjects, one thin line each\ngap to the new person: mean, 95 % interval over subjects",

@@ -6,7 +6,6 @@ from numbers import Real
 import matplotlib.pyplot as plt
 
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation.robustness import robustness_table
 from gaitlib.plots.style import PALETTE, label, style
 
 COLUMNS = 3
@@ -33,6 +32,8 @@ def robustness(accuracies, protocol: str | None = None):
     GaitDataError
         If there is no such protocol.
     """
+    from gaitlib.evaluation.robustness import robustness_table  # late: drawing needs no deep-learning backend
+
     protocol = protocol or accuracies["protocol"].iloc[0]
     own = accuracies[accuracies["protocol"] == protocol]
     if own.empty:

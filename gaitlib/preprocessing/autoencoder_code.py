@@ -46,9 +46,9 @@ class AutoencoderCode(Step):
 
         from gaitlib.training import LabelledSamples, batches
 
-        sequence(trials, self.modality)
-        self.tensors_ = Tensors([self.modality]).fit(trials)
-        x, real = self._tensors(trials)
+        own = trials[sequence(trials, self.modality).present()]
+        self.tensors_ = Tensors([self.modality]).fit(own)
+        x, real = self._tensors(own)
         self.shape_ = x.shape[1:]
         keras.utils.set_random_seed(self.seed)
         network = self._build()
@@ -63,16 +63,20 @@ class AutoencoderCode(Step):
         import keras
 
         m = sequence(trials, self.modality)
-        x, _ = self._tensors(trials)
-        if x.shape[1:] != self.shape_:
-            raise GaitDataError(f"the autoencoder learnt from {self.shape_}, these are {x.shape[1:]} per sample")
-        network = self._trained()
-        encoder = keras.Model(network.input, network.get_layer("code").output)
-        codes = encoder.predict({self.modality: x}, batch_size=256, verbose=0)
+        present = m.present()
+        values = np.full(len(trials), None, dtype=object)
+        if present.any():
+            x, _ = self._tensors(trials[present])
+            if x.shape[1:] != self.shape_:
+                raise GaitDataError(f"the autoencoder learnt from {self.shape_}, these are {x.shape[1:]} per sample")
+            network = self._trained()
+            encoder = keras.Model(network.input, network.get_layer("code").output)
+            codes = encoder.predict({self.modality: x}, batch_size=256, verbose=0)
+            values[present] = object_array(list(codes[:, None]))
         first = [slice(0, 1)] * len(trials)
         coded = replace(
             m.select_frames(first),
-            values=object_array(list(codes[:, None])),
+            values=values,
             channels=tuple(f"code_{i:03d}" for i in range(self.code)),
             unit="",
             max_frames=1,

@@ -51,7 +51,8 @@ class Events:
         strikes, offs = self.heel_strike_s[side], self.toe_off_s[side]
         if len(strikes) < 2:
             return np.empty(0)
-        return (offs[offs > strikes[0]][: len(strikes) - 1] - strikes[:-1]) / np.diff(strikes)
+        # An off may come with its strike where a foot is not tracked.
+        return (offs[offs >= strikes[0]][: len(strikes) - 1] - strikes[:-1]) / np.diff(strikes)
 
 
 def gait_events(trials, modality="skeleton") -> pd.DataFrame:

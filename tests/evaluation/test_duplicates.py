@@ -87,6 +87,14 @@ def test_missing_values_do_not_hide_a_copy():
     assert shared_content(trials_of(values))["share"].tolist() == [1]
 
 
+def test_the_sign_of_zero_does_not_hide_a_copy():
+    values = np.random.default_rng(0).normal(size=(4, 90, 3))
+    values[:, ::4] = 0
+    values[3] = values[0]
+    values[3, ::4] = -0.0
+    assert shared_content(trials_of(values))["share"].tolist() == [1]
+
+
 def clock(rng):
     return np.arange(rng.integers(60, 120))[:, None] / 30
 
@@ -247,6 +255,14 @@ def test_views_of_one_walk_are_no_copies():
     subjects, walks = np.repeat(trials.subjects, 2), np.repeat(trials.ids, 2)
     assert near_copies(trials_of(values, subjects, walk=walks)).empty
     assert len(near_copies(trials_of(values, subjects))) > 0.9 * len(trials)
+
+
+@pytest.mark.parametrize("n_channels", [1, 6, 60])
+def test_two_like_walks_of_each_person_are_no_copies(n_channels):
+    rng = np.random.default_rng(0)
+    people = rng.normal(size=(100, 100, n_channels)).cumsum(axis=1)
+    walks = np.repeat(people, 2, axis=0) + 0.3 * rng.normal(size=(200, 100, n_channels)).cumsum(axis=1)
+    assert near_copies(trials_of(walks, np.repeat(np.arange(100), 2))).empty
 
 
 def test_signals_of_few_dimensions_amid_richer_ones_are_no_copies():

@@ -20,7 +20,7 @@ from gaitlib.evaluation.robustness import PERTURBATIONS, Perturbation, robustnes
 from gaitlib.evaluation.statistics import subject_interval
 from gaitlib.evaluation.store import FoldResult
 from gaitlib.models import Builder
-from gaitlib.preprocessing import CentrePelvis, SelectJoints, SummaryStatistics
+from gaitlib.preprocessing import CentrePelvis, SelectJoints, SequenceLength, SummaryStatistics
 
 LOSO = LeaveOneSubjectOut.name
 TREES = GaitClassifier(Builder("extra_trees", n_estimators=30))
@@ -207,6 +207,15 @@ def test_a_model_of_gait_parameters_is_tested_on_the_skeleton_that_they_come_fro
     some = {name: PERTURBATIONS[name] for name in ("mirror", "missing modality")}
     found = robustness(Runs([Run("spatiotemporal", LOSO, NEW_PERSON, [fold])], walks), perturbations=some)
     assert found["level"].tolist() == ["as recorded", "mirrored"]
+
+
+def test_a_model_of_another_sequence_is_not_tested_on_the_skeleton(tiny_trials, tmp_path):
+    emg = replace(tiny_trials.modality("skeleton"), channels=tuple(f"emg_{i}" for i in range(75)), unit="mV")
+    trials = tiny_trials.with_modality("emg", emg)
+    model = clone(TREES).set_params(steps=make_pipeline(SequenceLength("emg")))
+    fold = fold_of("length", model, trials, trials.subjects == "s01", tmp_path)
+    found = robustness(Runs([Run("length", LOSO, NEW_PERSON, [fold])], trials))
+    assert set(found["perturbation"]) == {"dropped frames"}
 
 
 def test_a_model_that_reads_pressure_only_has_nothing_to_be_tested_on(walks, tmp_path):
