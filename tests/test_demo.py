@@ -29,7 +29,7 @@ def runs(trials, tmp_path_factory):
             ({"majority": "majority"}, [SubjectHoldout()]),
         )
     ]
-    return type(parts[0])([run for part in parts for run in part.runs], trials.name, trials.classes)
+    return type(parts[0])([run for part in parts for run in part.runs], trials)
 
 
 @pytest.fixture

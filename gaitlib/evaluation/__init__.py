@@ -1,8 +1,9 @@
 """Protocols, the runner that keeps folds honest, the store, and the results with all questions to them."""
 
-from gaitlib.evaluation.audit import Receipt
+from gaitlib.evaluation.audit import Finding, Receipt
 from gaitlib.evaluation.calibration import calibration_error, fit_temperature
 from gaitlib.evaluation.comparison import Comparison
+from gaitlib.evaluation.duplicates import near_copies, shared_content
 from gaitlib.evaluation.optimism import OptimismGap
 from gaitlib.evaluation.over_time import predict_over_time
 from gaitlib.evaluation.protocols import (
@@ -22,6 +23,7 @@ from gaitlib.evaluation.statistics import corrected_interval, differences, signe
 
 __all__ = [
     "Comparison",
+    "Finding",
     "Fold",
     "LeaveOneSubjectOut",
     "OptimismGap",
@@ -40,10 +42,12 @@ __all__ = [
     "corrected_interval",
     "differences",
     "fit_temperature",
+    "near_copies",
     "predict_over_time",
     "reconstruction_errors",
     "robustness",
     "robustness_table",
+    "shared_content",
     "signed_rank_p",
     "subject_interval",
 ]

@@ -146,7 +146,7 @@ class Receipt:
 
     def _repr_html_(self) -> str:
         table = self.table().drop(columns="data").to_html(index=False)
-        unseen = "".join(f"<li>{html.escape(thing)}</li>" for thing in CANNOT_SEE)
+        unseen = "".join(f"<li>{thing}</li>" for thing in CANNOT_SEE)
         title = html.escape(f"Audit of {self.data}: {self._verdict()}")
         return f"<p>{title}</p>{table}<p>What it cannot see:</p><ul>{unseen}</ul>"
 
@@ -204,12 +204,7 @@ def _subjects(trials, protocol, fold):
 def _validation(trials, protocol, fold):
     if not len(fold.validation):
         return "ok", "no trials are held back to stop training"
-    return _worst(_inner(trials, protocol, fold.train, fold.validation))
-
-
-def _inner(trials, protocol, learnt, watched):
-    units = dict.fromkeys([protocol.unit, "walk"])
-    return [_apart(trials, unit, learnt, watched, "learnt from and watched") for unit in units]
+    return _apart(trials, protocol.unit, fold.train, fold.validation, "learnt from and watched")
 
 
 def _apart(trials, unit, these, those, how):
@@ -307,7 +302,8 @@ def _early_stopping(trials, protocol, fold, fitted_on, watched):
         return "ok", "nothing was watched: a fixed number of epochs, or a model without any"
     verdict, detail = _reach(trials, protocol, fold, watched)
     learnt, seen = (np.flatnonzero(trials.table["trial"].isin(ids)) for ids in (fitted_on, watched))
-    return _worst([(verdict, f"watched {detail}"), *_inner(trials, protocol, learnt, seen)])
+    apart = _apart(trials, protocol.unit, learnt, seen, "learnt from and watched")
+    return _worst([(verdict, f"watched {detail}"), apart])
 
 
 def _reach(trials, protocol, fold, ids):

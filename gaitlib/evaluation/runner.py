@@ -63,7 +63,8 @@ def benchmark(
         Threads, and cores, of a fold. Part of a run's key, as it changes the last digits of some models; with equal
         threads the numbers are those of a serial run, whatever ``n_jobs`` is.
     strict : bool
-        Refuse trials and folds in which the audit sees a leak. Otherwise they are run, and the receipt tells.
+        Raise where the audit sees a leak: in trials and folds before anything is trained, in pretrained steps
+        afterwards. Otherwise the receipt tells.
 
     Returns
     -------
@@ -139,6 +140,8 @@ def benchmark(
     receipt = Receipt(findings, trials.name)
     if progress:
         print(receipt.brief())
+    if strict:
+        receipt.raise_leaks()
     return Runs(runs, trials, custom_objects, again, protocols, receipt)
 
 

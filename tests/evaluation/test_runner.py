@@ -16,6 +16,7 @@ import pytest
 from keras import layers
 from planted import planted_trials
 from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 import gaitlib
 from gaitlib import GaitClassifier, LeaveOneSubjectOut, RandomTrialSplit, SubjectHoldout, Training, TrialKFold
 from gaitlib.errors import GaitDataError
+from gaitlib.evaluation import Receipt
 from gaitlib.evaluation.description import _canonical
 from gaitlib.evaluation.fold import fold_seed
 from gaitlib.models import Builder, info
@@ -230,12 +232,39 @@ def test_names_that_could_not_be_told_apart_are_refused(tiny_trials, tmp_path):
 
 def test_data_scaled_on_everybody_before_the_benchmark_are_refused(tiny_trials, tmp_path):
     scaled = Frames(StandardScaler()).fit_transform(tiny_trials)
-    with pytest.raises(GaitDataError, match="fold s01: .* been through Frames.*fitted on trials of this test"):
+    with pytest.raises(GaitDataError, match="fold s01: earlier steps: Frames.*which are tested; give the raw trials"):
         bench("majority", scaled, tmp_path)
     others = tiny_trials[tiny_trials.subjects != "s01"]
     honest = Frames(StandardScaler()).fit(others).transform(tiny_trials)
     with pytest.raises(GaitDataError, match="fold s02"):  # s01 is clean, the others are not
         bench("majority", honest, tmp_path)
+
+
+def test_an_encoder_pretrained_on_a_tested_person_is_found(tiny_trials, tmp_path):
+    protocol = SubjectHoldout(validation=False)
+    (fold,) = protocol.folds(tiny_trials)
+
+    def pretrained_on(index):
+        frozen = FrozenEstimator(Frames(StandardScaler()).fit(tiny_trials[index]))
+        return {"trees": TREES.__class__(TREES.model, steps=make_pipeline(frozen, SummaryStatistics()))}
+
+    with pytest.raises(GaitDataError, match="trees, subject hold-out, fold holdout: steps: .*which are tested"):
+        bench(pretrained_on(slice(None)), tiny_trials, tmp_path, [protocol])
+    runs = bench(pretrained_on(slice(None)), tiny_trials, tmp_path, [protocol], strict=False)
+    assert [(f.check, f.model) for f in runs.audit().leaks] == [("steps", "trees")]
+    with pytest.raises(GaitDataError, match="fit the step inside the fold"):
+        runs.audit(strict=True)
+    one_walk = fold.test[:1]
+    assert bench(pretrained_on(one_walk), tiny_trials, tmp_path, [protocol], strict=False).audit().leaks
+    assert not bench(pretrained_on(fold.train), tiny_trials, tmp_path, [protocol]).audit().leaks
+    assert len(list(tmp_path.iterdir())) == 3  # what a frozen step has learnt is part of the key
+
+
+def test_the_receipt_is_kept_with_the_run(tiny_trials, tmp_path):
+    runs = bench("majority", tiny_trials, tmp_path)
+    (kept,) = tmp_path.glob("*/audit.json")
+    assert Receipt.from_dict(json.loads(kept.read_text())) == runs.audit()
+    assert {f.verdict for f in runs.audit().findings} == {"ok"}
 
 
 class Everybody(LeaveOneSubjectOut):
