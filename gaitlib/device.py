@@ -36,12 +36,14 @@ def set_device(device="auto", mixed_precision=False) -> None:
         elif keras.backend.backend() == "jax":
             os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
             if device == "cpu":
-                os.environ["JAX_PLATFORMS"] = "cpu"
+                import jax
+
+                jax.config.update("jax_platforms", "cpu")
     except RuntimeError as error:
         raise GaitDataError(f"the device can only be chosen before anything is computed ({error}); restart") from error
     if device == "gpu" and not has_gpu():
         raise GaitDataError("no GPU is seen; on Linux: pip install 'gaitlib[gpu]', and look at the driver")
-    keras.config.set_dtype_policy("mixed_float16" if mixed_precision else "float32")
+    keras.config.set_dtype_policy(_policy(mixed_precision))
     _chosen.update(device=device, mixed_precision=mixed_precision)
 
 
@@ -55,8 +57,23 @@ def _set_tensorflow(device):
 
 
 def chosen_device() -> dict:
-    """What :func:`set_device` was told, to tell it to another process."""
+    """What :func:`set_device` was told, to tell it to another process.
+
+    Raises
+    ------
+    GaitDataError
+        If the precision was set in another way since, which the other process would not know.
+    """
+    policy = keras.config.dtype_policy().name
+    if policy != _policy(_chosen["mixed_precision"]):
+        raise GaitDataError(
+            f"Keras computes in '{policy}'; choose the precision by gaitlib.set_device(mixed_precision=)"
+        )
     return dict(_chosen)
+
+
+def _policy(mixed_precision) -> str:
+    return "mixed_float16" if mixed_precision else "float32"
 
 
 def has_gpu() -> bool:

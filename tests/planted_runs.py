@@ -40,6 +40,7 @@ def planted_runs(accuracy: pd.DataFrame, protocol=None, n_trials=20, name="PLANT
                 failed[fold.name] = "planted"
             else:
                 tested = full.iloc[fold.test].reset_index(drop=True)
-                folds.append(FoldResult(fold.name, tested, pd.DataFrame(), resources={}, learnt={}, folder=None))
+                learnt = {"fitted_on": list(trials.ids[fold.train]), "watched": [], "steps": []}
+                folds.append(FoldResult(fold.name, tested, pd.DataFrame(), {}, learnt, folder=None))
         runs.append(Run(model, protocol.name, protocol.claim, folds, failed))
     return Runs(runs, trials)

@@ -33,10 +33,16 @@ def test_mixed_precision_computes_in_float16_and_answers_in_float32():
     ]
 
 
+@pytest.mark.skipif(not has_gpu(), reason="without a GPU there is nothing to hide, so nothing too late")
 def test_too_late_a_choice_says_so():
     done = run("import keras, gaitlib; keras.ops.ones(3) + 1; gaitlib.set_device('cpu')")
-    late = "before anything is computed" in done.stderr
-    assert late or not has_gpu(), done.stderr  # without a GPU there is nothing to hide, and nothing too late
+    assert "before anything is computed" in done.stderr
+
+
+def test_a_precision_that_the_folds_would_not_know_is_refused():
+    late = "import keras; keras.config.set_dtype_policy('mixed_float16')"
+    done = run(f"{late}; from gaitlib.device import chosen_device; chosen_device()")
+    assert "choose the precision by gaitlib.set_device" in done.stderr
 
 
 @pytest.mark.skipif(has_gpu(), reason="there is a GPU here")

@@ -63,7 +63,7 @@ class Finding:
         return f"fold {self.fold}" if self.fold else "all folds"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Receipt:
     """What an audit found, and what it cannot see.
 
@@ -135,6 +135,8 @@ class Receipt:
             for row in rows.itertuples():
                 lines.append(f"  {row.verdict:<8} {row.check}: {row.detail} [{row.where}]")
         return "\n".join([*lines, "", "What it cannot see:", *(f"  - {thing}" for thing in CANNOT_SEE)])
+
+    __repr__ = __str__
 
     def brief(self) -> str:
         """The verdict in one line, and every finding that is not well."""

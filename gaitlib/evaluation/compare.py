@@ -75,12 +75,12 @@ def compare(runs, protocol: str | None = None, rope: float = 0.02, test: str = "
     accuracy = accuracy[accuracy.mean().sort_values(ascending=False, kind="stable").index]
     if test == "nemenyi":
         accuracy = _enough_for_nemenyi(accuracy.dropna())
-    by_fold, test_share = _accuracy_by_fold(runs, protocol)
+    by_fold, test_ratio = _accuracy_by_fold(runs, protocol)
     columns = ["model", "other", "subjects", "difference", "low", "high"]
     columns += ["folds_low", "folds_high"] if by_fold is not None else []
     columns += ["p_nemenyi"] if test == "nemenyi" else ["p", "p_holm"]
     columns += ["p_better", "p_equivalent", "p_worse", "verdict"]
-    rows = [_pair(accuracy, by_fold, test_share, a, b, rope) for a, b in combinations(accuracy, 2)]
+    rows = [_pair(accuracy, by_fold, test_ratio, a, b, rope) for a, b in combinations(accuracy, 2)]
     pairs = pd.DataFrame(rows, columns=columns)
     if test == "nemenyi":
         table = _extra("scikit_posthocs").posthoc_nemenyi_friedman(accuracy)
@@ -131,7 +131,7 @@ def _enough_for_nemenyi(accuracy) -> pd.DataFrame:
 
 
 def _accuracy_by_fold(runs, protocol) -> tuple[pd.DataFrame | None, float]:
-    """Accuracy (folds by models, mean over the subjects of a fold) and the share of all trials that a fold tests.
+    """Accuracy (folds by models, mean over the subjects of a fold), and how many trials a fold tests for one it learns.
 
     None where every trial is tested once: one value a subject says all, and nothing is shared between repeats.
     """
@@ -141,11 +141,13 @@ def _accuracy_by_fold(runs, protocol) -> tuple[pd.DataFrame | None, float]:
         return None, np.nan
     correct = tested.assign(correct=tested["label"] == tested["predicted"])
     by_subject = correct.groupby(["model", "fold", "subject"])["correct"].mean()
-    test_share = tested.groupby(["model", "fold"]).size().mean() / len(runs.trials)
-    return by_subject.groupby(["model", "fold"]).mean().unstack("model"), test_share
+    folds = [fold for run in runs.runs if run.protocol == protocol for fold in run.folds]
+    n_learnt = np.mean([len(fold.learnt["fitted_on"]) for fold in folds])  # what is only watched does not count
+    test_ratio = tested.groupby(["model", "fold"]).size().mean() / n_learnt
+    return by_subject.groupby(["model", "fold"]).mean().unstack("model"), test_ratio
 
 
-def _pair(accuracy, by_fold, test_share, a, b, rope) -> dict:
+def _pair(accuracy, by_fold, test_ratio, a, b, rope) -> dict:
     """One row of the table; without the numbers that fewer than two subjects cannot give."""
     both = accuracy[[a, b]].dropna()
     if both[a].mean() < both[b].mean():
@@ -159,7 +161,7 @@ def _pair(accuracy, by_fold, test_share, a, b, rope) -> dict:
     row = {"difference": change.mean(), "low": low, "high": high, "p": signed_rank_p(units)}
     if by_fold is not None:
         of_folds = (by_fold[a] - by_fold[b]).dropna()
-        row["folds_low"], row["folds_high"] = corrected_interval(of_folds, test_share)
+        row["folds_low"], row["folds_high"] = corrected_interval(of_folds, test_ratio)
     test = _extra("baycomp").SignedRankTest
     posterior = test.probs(np.zeros(len(units)), units, round(rope * UNITS), nsamples=DRAWS, random_state=0)
     return names | row | dict(zip(("p_worse", "p_equivalent", "p_better"), posterior, strict=True))

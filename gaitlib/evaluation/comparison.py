@@ -10,7 +10,7 @@ LEVEL = 0.05
 TESTS = {"wilcoxon": "Wilcoxon signed-rank test, exact, Holm's correction", "nemenyi": "Nemenyi's test of mean ranks"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Every pair of models under one protocol, paired over the subjects that both were tested on.
 
@@ -96,6 +96,8 @@ class Comparison:
 
     def __str__(self) -> str:
         return "\n".join([self.title, *(f"- {sentence}" for sentence in self.sentences()), self.note])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         title = html.escape(self.title).replace("\n", "<br>")

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 import gaitlib
 from gaitlib import saving
-from gaitlib.device import has_gpu
+from gaitlib.device import chosen_device, has_gpu
 from gaitlib.errors import GaitDataError
 from gaitlib.models import Head
 
@@ -65,7 +65,7 @@ def describe(name, model, trials, protocol, folds, seed, n_threads) -> dict:
             "backend": backend,
             "gpu": has_gpu(),
             "threads": n_threads,
-            "dtype": keras.config.dtype_policy().name,
+            "mixed_precision": chosen_device()["mixed_precision"],
         },
         "versions": {module: importlib.import_module(module).__version__ for module in modules},
     }

@@ -41,13 +41,12 @@ class UngroupedRandomSplit(Protocol):
         for i, (rest, test) in enumerate(splitter.split(trials.labels, trials.labels.astype(str))):
             train, watched = rest, rest[:0]
             if self.validation:
-                labels = trials.labels[rest].astype(str)
-                train, watched = train_test_split(rest, test_size=FRACTION, stratify=labels, random_state=self.seed + i)
+                train, watched = train_test_split(rest, test_size=FRACTION, random_state=self.seed + i)
             folds.append(Fold(f"fold{i + 1}", np.sort(train), np.sort(watched), test))
         return folds
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OptimismGap:
     """How much better models look where they know the people.
 
@@ -68,6 +67,8 @@ class OptimismGap:
     def __str__(self) -> str:
         shown = self.table.drop(columns=["data", "claim"])
         return f"{self.data}\n{shown.to_string(index=False, float_format='%.3f')}"
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         shown = self.table.drop(columns="data").to_html(index=False, float_format="%.3f")

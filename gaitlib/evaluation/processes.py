@@ -5,6 +5,7 @@ import. So one process, the nursery, imports everything, computes nothing, and f
 processes would live on from fold to fold, and one that is killed would take the others with it.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -65,7 +66,7 @@ class Nursery:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._process = self._address = None
+        self._kept = None
         self._owner = os.getpid()
         self._children = set()
 
@@ -79,20 +80,28 @@ class Nursery:
         """
         place = {"path": sys.path, "folder": os.getcwd(), "threads": threads}
         task = dumps((_own_layers(), function, args))
-        with Client(self._place_to_ask()) as connection:
+        server = self._server()
+        try:
+            failed, answer = self._ask(server.address, place, task)
+        except (EOFError, OSError):
+            raise ProcessDiedError("its process was killed, perhaps for lack of memory") from None
+        finally:
+            if not FORKS:
+                server.end()
+        if failed:
+            raise answer
+        return answer
+
+    def _ask(self, address, place, task):
+        with Client(address) as connection:
             child = connection.recv()
             self._children.add(child)
             try:
                 connection.send(place)
                 connection.send_bytes(task)
-                failed, answer = cloudpickle.loads(connection.recv_bytes())
-            except (EOFError, OSError):
-                raise ProcessDiedError("its process was killed, perhaps for lack of memory") from None
+                return cloudpickle.loads(connection.recv_bytes())
             finally:
                 self._children.discard(child)
-        if failed:
-            raise answer
-        return answer
 
     def end_all(self):
         """Kill the children at work, so that whoever waits for them goes on."""
@@ -100,37 +109,54 @@ class Nursery:
             with contextlib.suppress(OSError):
                 os.kill(child, signal.SIGTERM)
 
-    def _place_to_ask(self) -> str:
+    def close(self):
+        """End the process that is kept."""
+        if self._kept is not None and self._owner == os.getpid():
+            self._kept.end()
+            self._kept = None
+
+    def _server(self) -> "_Server":
+        if not FORKS:
+            return _Server()
         with self._lock:
-            if not FORKS:
-                return _start()[1]
-            if self._process is None or self._process.poll() is not None or self._owner != os.getpid():
-                self._process, self._address = _start()
-                self._owner = os.getpid()
-            return self._address
+            if self._kept is None or not self._kept.alive() or self._owner != os.getpid():
+                self._kept, self._owner = _Server(), os.getpid()
+            return self._kept
 
 
-def _start():
+class _Server:
     """A process that serves; it ends when its standard input is closed, at the latest with this process."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-        start_new_session=True,  # an interrupt from the keyboard is for this process, which then ends the children
-    )
-    address = process.stdout.readline().decode().strip()
-    if not address:
-        raise RuntimeError("the process that trains folds could not start; its message is on standard error")
-    return process, address
+
+    def __init__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="gaitlib-")  # of its socket; goes with this object
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment | {"GAITLIB_SOCKETS": self._folder.name},
+            start_new_session=True,  # an interrupt from the keyboard is for this process, which then ends the children
+        )
+        self.address = self._process.stdout.readline().decode().strip()
+        if not self.address:
+            raise RuntimeError("the process that trains folds could not start; its message is on standard error")
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def end(self):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+        self._folder.cleanup()
 
 
 def serve():
     """What the nursery does: answer each connection with a child."""
     import gaitlib.classifier  # noqa: F401  what the children need, imported once
 
-    listener = Listener()
+    # On Windows an address is no file.
+    listener = Listener(os.path.join(os.environ["GAITLIB_SOCKETS"], "socket") if fcntl else None)
     print(listener.address, flush=True)
     os.dup2(2, 1)  # nobody reads standard output from here on
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
@@ -164,8 +190,8 @@ def _work(connection):
     os.chdir(place["folder"])
     content = connection.recv_bytes()
     threading.Thread(target=_end_with, args=[connection], daemon=True).start()
-    _take_cores(place["threads"])
     try:
+        _take_cores(place["threads"])
         with threadpool_limits(place["threads"]):
             os.environ.update(
                 dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(place["threads"]))
@@ -178,7 +204,8 @@ def _work(connection):
         error.add_note(f"In the process of the fold:\n{traceback.format_exc()}")
         try:
             answer = cloudpickle.dumps((True, error))
-        except Exception:  # an error that holds something that cannot travel
+            cloudpickle.loads(answer)
+        except Exception:  # an error that cannot travel
             answer = cloudpickle.dumps((True, RuntimeError(traceback.format_exc())))
     connection.send_bytes(answer)
 
@@ -222,10 +249,12 @@ def _take_cores(n: int) -> None:
 def _rank_of_thread(core: int) -> int:
     """0 for the first hardware thread of a core, 1 for its twin, so that cores are filled first."""
     try:
-        twins = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list").read_text()
+        twins = Path(f"/sys/devices/system/cpu/cpu{core}/topology/core_cpus_list").read_text()
     except OSError:
         return 0
-    return sorted(int(c) for part in twins.split(",") for c in part.split("-")).index(core)
+    ranges = (part.split("-") for part in twins.split(","))
+    return sorted(c for first, *last in ranges for c in range(int(first), int((last or [first])[0]) + 1)).index(core)
 
 
 NURSERY = Nursery()
+atexit.register(NURSERY.close)

@@ -275,8 +275,8 @@ class Runs:
         strict : bool
             Raise where there is a leak.
         permutations : int
-            Train every model this often on labels that were shuffled among the walks of each subject: whoever then
-            does better than chance has another source than the gait.
+            Train every model this often on labels that were shuffled among all walks: whoever then does better than
+            chance has another source than the gait.
 
         Returns
         -------

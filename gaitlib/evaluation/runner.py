@@ -1,5 +1,6 @@
 """Train and test models under protocols, fold by fold, and go on where a stopped benchmark ended."""
 
+import contextlib
 import re
 import warnings
 from dataclasses import dataclass
@@ -89,6 +90,9 @@ def benchmark(
     found = {p.name: audit_split(trials, p, folds_of[p.name], copies) for p in protocols}
     if strict:
         Receipt(sum(found.values(), []), trials.name).raise_leaks()
+    if has_gpu():
+        with contextlib.suppress(GaitDataError):  # it has been used already, so its memory is taken
+            set_device(**chosen_device())  # else what is built here would take all memory from the folds
     if has_gpu() and effective_n_jobs(n_jobs) > 1:
         raise GaitDataError("folds cannot share a GPU: use n_jobs=1 there")
     planned = [

@@ -38,7 +38,7 @@ def subject_interval(values) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def corrected_interval(differences, test_share: float) -> tuple[float, float]:
+def corrected_interval(differences, test_ratio: float) -> tuple[float, float]:
     """A 95 % t interval of a mean difference over the folds of repeated K-fold, corrected for what they share.
 
     Folds learn from the same trials, and repeats test the same ones again, so their differences are no sample of
@@ -49,8 +49,9 @@ def corrected_interval(differences, test_share: float) -> tuple[float, float]:
     ----------
     differences : array (n_folds,)
         One number a fold and repeat.
-    test_share : float
-        Share of the trials that a fold tests: 1 / K for K folds.
+    test_ratio : float
+        n_test / n_train: trials that a fold tests for one that it learns from, 1 / (K - 1) for K folds where none are
+        held back.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def corrected_interval(differences, test_share: float) -> tuple[float, float]:
 
     Examples
     --------
-    >>> low, high = corrected_interval([0.02, 0.05, 0.01, 0.04], test_share=0.5)
+    >>> low, high = corrected_interval([0.02, 0.05, 0.01, 0.04], test_ratio=1)
     >>> round(low, 3), round(high, 3)
     (-0.035, 0.095)
     """
@@ -71,7 +72,7 @@ def corrected_interval(differences, test_share: float) -> tuple[float, float]:
     n = len(values)
     if n < 2 or np.ptp(values) == 0:
         return np.nan, np.nan
-    scale = np.sqrt(values.var(ddof=1) * (1 / n + test_share / (1 - test_share)))
+    scale = np.sqrt(values.var(ddof=1) * (1 / n + test_ratio))
     low, high = stats.t.interval(LEVEL, n - 1, values.mean(), scale)
     return float(low), float(high)
 

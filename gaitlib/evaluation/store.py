@@ -104,7 +104,7 @@ class RunStore:
                 self._fill(partial, fold_name, outcome)
                 os.rename(partial, place)
             except OSError:
-                if not place.exists():  # else another process finished the same fold first
+                if self.read(fold_name) is None:  # else another process finished the same fold first
                     raise
             finally:
                 shutil.rmtree(partial, ignore_errors=True)

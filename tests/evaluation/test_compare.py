@@ -141,11 +141,20 @@ def test_repeated_folds_get_the_interval_of_nadeau_and_bengio():
     assert len(by_fold) == 12
     comparison = compare(runs)
     pair, _ = only(comparison)
-    assert (pair.folds_low, pair.folds_high) == pytest.approx(corrected_interval(by_fold, 1 / 3))
+    assert (pair.folds_low, pair.folds_high) == pytest.approx(corrected_interval(by_fold, 1 / 2))
     assert (pair.low, pair.high) == pytest.approx(subject_interval(change))  # each subject counts once
     assert pair.p == signed_rank_p(change.round(9))
     assert "other folds of these subjects" in str(comparison)
     assert "subject K-fold, repeated (a new person)" in comparison.title
+
+
+def test_watched_trials_do_not_count_as_learnt():
+    accuracy = drawn(6, a=0, b=0.1)
+    widths = []
+    for validation in (False, True):
+        pair, _ = only(compare(planted_runs(accuracy, SubjectKFold(3, validation=validation, repeats=4))))
+        widths.append(pair.folds_high - pair.folds_low)
+    assert widths[1] > widths[0]
 
 
 def test_a_subject_of_few_trials_weighs_as_much_in_a_fold_as_one_of_many():
@@ -160,7 +169,9 @@ def test_a_subject_of_few_trials_weighs_as_much_in_a_fold_as_one_of_many():
         right = [(table["label"] == table["predicted"]).groupby(table["subject"]).mean() for table in tables]
         accuracy[run.model] = np.array([of_subjects.mean() for of_subjects in right])
     pair, _ = only(compare(Runs(runs, full.trials)))
-    expected = corrected_interval(accuracy["b"] - accuracy["a"], np.mean([len(t) for t in tables]) / len(full.trials))
+    expected = corrected_interval(
+        accuracy["b"] - accuracy["a"], np.mean([len(t) for t in tables]) / (len(full.trials) * 2 / 3)
+    )
     assert (pair.model, pair.other) == ("b", "a")
     assert (pair.folds_low, pair.folds_high) == pytest.approx(expected)
 

@@ -118,9 +118,25 @@ def test_shuffled_labels_find_a_step_that_reads_the_label(tiny_trials, tmp_path)
     assert verdicts == {"trees": "ok", "cheat": "suspect"}
 
 
-def test_shuffling_keeps_each_subjects_labels(tiny_trials, tmp_path, monkeypatch):
-    runs, seen = bench(tiny_trials, tmp_path), []
+def test_shuffled_labels_are_no_alarm_where_each_subject_has_one_label(tmp_path):
+    """Patients against controls: a shuffle within subjects would change nothing."""
+    trials = planted_trials(n_subjects=8, n_walks=2, seed=4)
+    own = {subject: trials.classes[k % 2] for k, subject in enumerate(sorted(set(trials.subjects)))}
+    trials = trials[[own[s] == y for s, y in zip(trials.subjects, trials.labels, strict=True)]]
+    runs = bench(trials, tmp_path)
+    assert [f.verdict for f in runs.audit(permutations=1).findings if f.check == "shuffled labels"] == ["ok"]
+
+
+def test_shuffling_moves_whole_walks(tmp_path, monkeypatch):
+    trials = two_views(planted_trials(n_subjects=3, n_walks=2))
+    runs, seen = bench(trials, tmp_path), []
     monkeypatch.setattr(runs, "_benchmark", lambda trials: seen.append(trials) or runs)
     runs.audit(permutations=1)
-    pd.testing.assert_frame_equal(seen[0].counts(), tiny_trials.counts())
-    assert (seen[0].labels != tiny_trials.labels).mean() > 0.5
+    assert seen[0].table.groupby("walk")["label"].nunique().max() == 1
+    assert sorted(seen[0].labels) == sorted(trials.labels)
+    assert (seen[0].labels != trials.labels).mean() > 0.5
+
+
+def test_few_trials_get_a_gap_too(tmp_path):
+    trials = two_views(planted_trials(n_subjects=3, n_walks=1))
+    assert len(bench(trials, tmp_path).optimism_gap().table) == 3

@@ -159,3 +159,31 @@ def test_no_process_outlives_the_one_that_asked(tmp_path, how):
     while not all(gone(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert all(gone(pid) for pid in pids)
+
+
+UNFORKED = """
+import os
+from gaitlib.evaluation.processes import FORKS, NURSERY, ProcessDiedError
+
+def die():
+    os._exit(1)
+
+print(FORKS, len({NURSERY.run(os.getpid, threads=1) for _ in range(2)} - {os.getpid()}))
+try:
+    NURSERY.run(die, threads=1)
+except ProcessDiedError:
+    print("died")
+"""
+
+
+def test_where_forking_is_not_safe_each_call_starts_a_process_anew():
+    done = subprocess.run(
+        [sys.executable, "-c", UNFORKED], env=os.environ | {"KERAS_BACKEND": "jax"}, capture_output=True, text=True
+    )
+    assert done.stdout.split("\n")[:2] == ["False 2", "died"], done.stderr
+
+
+def test_nothing_is_left_in_the_temporary_folder(tmp_path):
+    code = "import os; from gaitlib.evaluation.processes import NURSERY; NURSERY.run(os.getpid, threads=1)"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | {"TMPDIR": str(tmp_path)}, check=True)
+    assert [p.name for p in tmp_path.iterdir() if not p.name.endswith(".lock")] == []

@@ -41,14 +41,14 @@ FOLDS = np.array([0.03, 0.05, -0.01, 0.02, 0.04, 0.06, 0.00, 0.01, 0.03, 0.05])
 def test_the_corrected_interval_by_hand():
     """Two repeats of 5-fold: n_test / n_train is 20 / 80."""
     half = stats.t.ppf(0.975, 9) * np.sqrt(FOLDS.var(ddof=1) * (1 / 10 + 20 / 80))
-    assert corrected_interval(FOLDS, 0.2) == pytest.approx((0.028 - half, 0.028 + half))
+    assert corrected_interval(FOLDS, 1 / 4) == pytest.approx((0.028 - half, 0.028 + half))
 
 
 def test_the_corrected_interval_has_the_moments_of_baycomp():
     baycomp = pytest.importorskip("baycomp")
     mean, variance, degrees = baycomp.CorrelatedTTest.compute_statistics(np.zeros(10), FOLDS, runs=2)
     expected = stats.t.interval(0.95, degrees, mean, np.sqrt(variance))
-    assert corrected_interval(FOLDS, 0.2) == pytest.approx(expected)
+    assert corrected_interval(FOLDS, 1 / 4) == pytest.approx(expected)
 
 
 def test_of_repeated_folds_only_the_corrected_interval_holds_the_truth():
@@ -58,7 +58,7 @@ def test_of_repeated_folds_only_the_corrected_interval_holds_the_truth():
     for _ in range(400):
         values = rng.normal(0.1, 1, 30)
         means = np.concatenate([rng.permutation(values).reshape(5, 6).mean(axis=1) for _ in range(10)])
-        for held, (low, high) in ((plain, subject_interval(means)), (corrected, corrected_interval(means, 1 / 5))):
+        for held, (low, high) in ((plain, subject_interval(means)), (corrected, corrected_interval(means, 1 / 4))):
             held.append(low <= 0.1 <= high)
     assert np.mean(plain) < 0.6
     assert 0.91 < np.mean(corrected) < 0.98
