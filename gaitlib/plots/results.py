@@ -7,6 +7,7 @@ import seaborn as sns
 from gaitlib.errors import GaitDataError
 from gaitlib.plots.style import CONTRAST, HONEST, PALETTE, label, style
 
+A_ROW = 4  # models
 MARKERS = (("o", 7), ("s", 5), ("D", 7), ("^", 7), ("v", 7))  # and sizes, one a protocol
 
 
@@ -105,8 +106,13 @@ def per_subject(runs):
     markers = dict(zip(sorted(on_new_people, key=lambda p: not on_new_people[p]), MARKERS, strict=False))
     chance = 1 / len(runs.classes)
     with style():
-        figure, axes = plt.subplots(1, len(models), figsize=(1.5 + 3.1 * len(models), 4.2), sharey=True, squeeze=False)
-        for axis, model in zip(axes.flat, models, strict=True):
+        n_columns = min(A_ROW, len(models))
+        n_rows = -(-len(models) // n_columns)
+        size = (1.5 + 3.1 * n_columns, 1.2 + 3.4 * n_rows)
+        figure, axes = plt.subplots(n_rows, n_columns, figsize=size, sharey=True, squeeze=False)
+        for axis in axes.flat[len(models) :]:
+            axis.set_visible(False)
+        for axis, model in zip(axes.flat, models, strict=False):
             for protocol in accuracy[model].columns:
                 values = accuracy[model][protocol].dropna()
                 marker, size = markers[protocol]
@@ -119,8 +125,9 @@ def per_subject(runs):
             axis.axvline(chance, color="0.6", linewidth=1, linestyle=":")
             axis.set(xlim=(-0.03, 1.03), xlabel="accuracy", title=label(model))
         axes[0, 0].invert_yaxis()
-        axes[0, 0].set_ylabel("subject")
-        handles, names = axes.flat[-1].get_legend_handles_labels()
+        for axis in axes[:, 0]:
+            axis.set_ylabel("subject")
+        handles, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(names))
         figure.suptitle(
             f"{runs.data}\naccuracy by subject; lines: mean over subjects, dotted: chance", x=0.01, ha="left"
