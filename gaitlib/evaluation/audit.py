@@ -206,7 +206,13 @@ def _subjects(trials, protocol, fold):
 def _validation(trials, protocol, fold):
     if not len(fold.validation):
         return "ok", "no trials are held back to stop training"
-    return _apart(trials, protocol.unit, fold.train, fold.validation, "learnt from and watched")
+    return _worst(_inner(trials, protocol, fold.train, fold.validation))
+
+
+def _inner(trials, protocol, learnt, watched):
+    """No walk is both learnt from and watched, nor what the protocol keeps whole besides."""
+    units = dict.fromkeys([protocol.unit, "walk"])
+    return [_apart(trials, unit, learnt, watched, "learnt from and watched") for unit in units]
 
 
 def _apart(trials, unit, these, those, how):
@@ -304,8 +310,7 @@ def _early_stopping(trials, protocol, fold, fitted_on, watched):
         return "ok", "nothing was watched: a fixed number of epochs, or a model without any"
     verdict, detail = _reach(trials, protocol, fold, watched)
     learnt, seen = (np.flatnonzero(trials.table["trial"].isin(ids)) for ids in (fitted_on, watched))
-    apart = _apart(trials, protocol.unit, learnt, seen, "learnt from and watched")
-    return _worst([(verdict, f"watched {detail}"), apart])
+    return _worst([(verdict, f"watched {detail}"), *_inner(trials, protocol, learnt, seen)])
 
 
 def _reach(trials, protocol, fold, ids):
