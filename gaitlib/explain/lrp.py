@@ -1,0 +1,257 @@
+"""Layer-wise relevance propagation: from the logit of a class back to every value that a network read."""
+
+import functools
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers, ops, tree
+
+from gaitlib.errors import GaitDataError
+from gaitlib.explain import attention, recurrent  # noqa: F401  (each enters its layers)
+from gaitlib.explain.backend import compiled, in_batches
+from gaitlib.explain.calls import Call, handler_of
+from gaitlib.explain.layers import normalisation, passed_on
+from gaitlib.explain.rules import Composite, composite, per_sample
+from gaitlib.models.layers import FrameMask, HalfMask
+
+KERNELS = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.TimeDistributed)
+NO_RELEVANCE = (FrameMask, HalfMask, layers.InputLayer)
+KEEPS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)  # between a normalisation and its layer
+
+
+def lrp(network, inputs, target, rules=None):
+    """Relevance of every input value for the logits of the target classes.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Functional or Sequential, one output of linear logits.
+    inputs : dict of str to ndarray
+    target : ndarray of int (n,)
+        The class of each sample whose logit is explained.
+    rules : str, Rule or Composite, optional
+        Name of a preset, one rule for all layers, or which layer takes which; default epsilon of 1e-5 everywhere.
+
+    Returns
+    -------
+    relevance : dict of str to ndarray
+        Of the shape of each input.
+    account : dict of str to ndarray (n,)
+        ``score``, the logit; ``bias`` and ``stabiliser``, what biases and the stabilisers of divisions took (and
+        padding, of rules that give it some); ``error`` = sum of the relevance + bias + stabiliser - score.
+
+    Raises
+    ------
+    GaitDataError
+        If the network does not end in linear logits, has a layer without a rule, or a rule does not fit a layer.
+
+    References
+    ----------
+    Bach et al. 2015, https://doi.org/10.1371/journal.pone.0130140.
+    """
+    check_logits(network)
+    names = [x.name for x in network.inputs]
+    function = _compiled(network, composite(rules))
+    relevance, account = in_batches(function, {name: inputs[name] for name in names}, np.asarray(target, np.int32))
+    account = {name: np.asarray(v, np.float64) for name, v in account.items()}
+    explained = sum(r.reshape(len(r), -1).sum(axis=1, dtype=np.float64) for r in relevance.values())
+    account["error"] = explained + account["bias"] + account["stabiliser"] - account["score"]
+    return relevance, account
+
+
+@functools.lru_cache(maxsize=4)
+def _compiled(network, rules):
+    walk = _Walk(network, rules)
+
+    def explain(inputs, target):
+        given = [ops.cast(inputs[x.name], "float32") for x in network.inputs]
+        logits = ops.cast(walk.forward(given), "float32")
+        start = logits * ops.one_hot(target, logits.shape[-1], dtype="float32")
+        relevance, bias, stabiliser = walk.backward(start)
+        relevance, cut = _without_padding(network, given, relevance)
+        account = {"score": per_sample(start), "bias": bias, "stabiliser": stabiliser + cut}
+        return {x.name: r for x, r in zip(network.inputs, relevance, strict=True)}, account
+
+    return compiled(explain, network)
+
+
+def _without_padding(network, inputs, relevance):
+    """Padding gets none: rules that look at no values give it some."""
+    masked = {id(node.input_tensors[0]) for layer in network.layers if isinstance(layer, FrameMask)
+              for node in layer._inbound_nodes}  # fmt: skip
+    kept, cut = [], 0
+    for symbol, x, r in zip(network.inputs, inputs, relevance, strict=True):
+        own = r * ops.cast(FrameMask()(x)[..., None], r.dtype) if id(symbol) in masked else r
+        kept, cut = [*kept, own], cut + per_sample(r - own)
+    return kept, cut
+
+
+def check_logits(network) -> None:
+    """Refuse a network that does not end in one layer of linear logits.
+
+    Raises
+    ------
+    GaitDataError
+        With the remedy.
+    """
+    if not hasattr(network, "_nodes_by_depth") and not hasattr(network, "_functional"):
+        raise GaitDataError(
+            f"'{network.name}' is no functional model: relevance needs its graph; build it as keras.Model(x, y)"
+        )
+    if len(network.outputs) != 1:
+        raise GaitDataError(
+            f"'{network.name}' has {len(network.outputs)} outputs; explain one: keras.Model(network.inputs, "
+            "network.outputs[0])"
+        )
+    last = network.outputs[0]._keras_history.operation
+    function = getattr(last, "activation", None)
+    ends = type(last).__name__ if isinstance(last, (layers.Softmax, layers.Activation)) else None
+    ends = ends or (None if function in (None, keras.activations.linear) else function.__name__)
+    if ends or type(last).__name__ in ("Softmax", "Sigmoid"):
+        raise GaitDataError(
+            f"'{network.name}' ends in {ends or type(last).__name__}, which mixes the classes: explain the logits, "
+            "from a model that ends in a Dense layer without activation (apply softmax outside)"
+        )
+
+
+@dataclass
+class _Step:
+    """A node of the graph in one run."""
+
+    node: object
+    layer: object
+    before: object  # the normalisation folded into what it reads, or None
+    after: object  # the one folded into what it gives
+    folded: bool  # a normalisation that is part of a neighbour
+    reads: object  # what carries the relevance: the symbol before the folded normalisation
+    first: bool
+
+
+class _Walk:
+    """Forwards through the graph of a network, keeping all values, then backwards with relevance."""
+
+    def __init__(self, network, rules: Composite):
+        self.network = getattr(network, "_functional", None) or network
+        self.rules = rules
+        self.steps = self._plan()
+
+    def _plan(self) -> list[_Step]:
+        """Every node in the order of computing, with the normalisations that are folded into it."""
+        depths = self.network._nodes_by_depth
+        nodes = [n for depth in sorted(depths, reverse=True) for n in depths[depth] if not n.is_input]
+        made = {id(t): n for n in nodes for t in n.outputs}
+        readers = {}
+        for n in nodes:
+            for t in dict.fromkeys(map(id, n.arguments.keras_tensors)):
+                readers.setdefault(t, []).append(n)
+        outputs = {id(t) for t in self.network.outputs}
+        before, after = {}, {}
+        for n in nodes:
+            if type(n.operation) is layers.BatchNormalization:
+                source = made.get(id(n.arguments.keras_tensors[0]))
+                target = _next_layer(n, readers, outputs)
+                if source is not None and _is_linear(source.operation) and len(readers[id(source.outputs[0])]) == 1:
+                    after[id(source)] = n
+                elif target is not None:
+                    before[id(target)] = n
+        folded = {id(n) for n in (*before.values(), *after.values())}
+        inputs = {id(t) for t in self.network.inputs}
+        return [
+            _Step(n, n.operation, before.get(id(n)), after.get(id(n)), id(n) in folded,
+                  n.arguments.keras_tensors[0], _reads_input(n, made, inputs))
+            for n in nodes
+        ]  # fmt: skip
+
+    def forward(self, inputs):
+        self.values = dict(zip(map(id, self.network.inputs), inputs, strict=True))
+        self.masks = {}
+        for step in self.steps:
+            arguments, named = step.node.arguments.fill_in(self.values)
+            named = _predicting(named)
+            mask = named.get("mask")
+            first = self.values[id(step.reads)]
+            self.masks[id(step.node)] = keras.src.backend.get_keras_mask(first) if mask is None else mask
+            outputs = tree.flatten(step.layer(*arguments, **named))
+            self.values.update(zip(map(id, step.node.outputs), outputs, strict=True))
+        return self.values[id(self.network.outputs[0])]
+
+    def backward(self, start):
+        relevance, bias, stabiliser = {id(self.network.outputs[0]): start}, per_sample(0 * start), per_sample(0 * start)
+        for step in reversed(self.steps):
+            given = relevance.pop(id(step.node.outputs[0]), None)
+            if given is None or isinstance(step.layer, NO_RELEVANCE):
+                continue
+            call = self._call(step)
+            share = (passed_on if step.folded else handler_of(step.layer))(call, given)
+            bias, stabiliser = bias + share.bias, stabiliser + share.stabiliser
+            for symbol, own in zip(step.node.arguments.keras_tensors, share.relevance, strict=True):
+                if own is not None:
+                    relevance[id(symbol)] = relevance[id(symbol)] + own if id(symbol) in relevance else own
+        none = [0 * self.values[id(x)] for x in self.network.inputs]
+        found = [relevance.get(id(x), n) for x, n in zip(self.network.inputs, none, strict=True)]
+        return found, bias, stabiliser
+
+    def _call(self, step) -> Call:
+        symbols = step.node.arguments.keras_tensors
+        tensors = [self._float(self.values[id(s)]) for s in symbols]
+        if step.before is not None:
+            tensors[0] = self._float(self.values[id(step.before.arguments.keras_tensors[0])])
+        norms = [n and normalisation(n.operation, len(tensors[0].shape)) for n in (step.before, step.after)]
+
+        def run(values, **more):
+            arguments, named = step.node.arguments.fill_in(dict(zip(map(id, symbols), values, strict=True)))
+            return step.layer(*arguments, **_predicting(named) | more)
+
+        output = self.values[id(step.node.outputs[0])]
+        rule = self.rules.rule_for(step.layer, step.first)
+        places = _places(step.node)
+        return Call(step.layer, tensors, run, output, rule, self.masks[id(step.node)], *norms, places)
+
+    @staticmethod
+    def _float(x):
+        return x if keras.backend.standardize_dtype(x.dtype) == "bool" else ops.cast(x, "float32")
+
+
+def _predicting(named: dict) -> dict:
+    return named | {"training": False} if "training" in named else named
+
+
+def _is_linear(layer) -> bool:
+    """Whether nothing stands between the kernel of a layer and what follows it."""
+    inner = layer.layer if isinstance(layer, layers.TimeDistributed) else layer
+    return type(layer) in KERNELS and getattr(inner, "activation", None) is keras.activations.linear
+
+
+def _next_layer(node, readers, outputs):
+    """The one layer with a kernel that reads a normalisation, perhaps through dropout; None where there is none."""
+    while True:
+        own = readers.get(id(node.outputs[0]), [])
+        if len(own) != 1 or id(node.outputs[0]) in outputs:
+            return None
+        (node,) = own
+        if type(node.operation) in (*KERNELS, layers.GRU, layers.LSTM, layers.Bidirectional):
+            return node
+        if type(node.operation) not in KEEPS:
+            return None
+
+
+def _reads_input(node, made, inputs) -> bool:
+    """Whether a layer reads an input of the network, perhaps in another shape."""
+    while id(node.arguments.keras_tensors[0]) not in inputs:
+        node = made[id(node.arguments.keras_tensors[0])]
+        if type(node.operation) not in (layers.Reshape, layers.Flatten, layers.Permute, layers.ZeroPadding1D,
+                                        layers.ZeroPadding2D, layers.Dropout):  # fmt: skip
+            return False
+    return True
+
+
+def _places(node) -> dict:
+    """Where the arguments of an attention layer stand among its tensors: query, value."""
+    arguments, symbols = node.arguments, node.arguments.keras_tensors
+    named = dict(zip(("query", "value"), arguments.args, strict=False)) | arguments.kwargs
+    at = {}
+    for name in ("query", "value"):
+        symbol = named.get(name)
+        at |= {name: i for i, s in enumerate(symbols) if s is symbol and i >= len(at)}
+    return at
