@@ -27,7 +27,7 @@ def attention_pooling(call, relevance):
 def multi_head_attention(call, relevance):
     """Backwards through the output projection, the weighted mean and the projection of the values."""
     call.epsilon()
-    layer, place = call.layer, call.position["value"]
+    layer, place = call.layer, call.place_of_value
     if getattr(layer, "_use_gate", False) or len(layer._attention_axes) != 1:
         raise GaitDataError(f"no rule for '{layer.name}': attention with a gate, or over several axes")
     value, scores = call.tensors[place], attention_scores(call)

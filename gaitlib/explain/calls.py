@@ -37,8 +37,8 @@ class Call:
     before, after : Folded or None
         Batch normalisations that are folded into the layer: of what it reads (``tensors[0]`` is then what the
         normalisation read), and of what it gives.
-    position : dict of str to int
-        Places of named arguments among the tensors.
+    place_of_value : int
+        Of an attention layer: which of the tensors it weighs.
     """
 
     layer: object
@@ -49,7 +49,7 @@ class Call:
     mask: object = None
     before: Folded | None = None
     after: Folded | None = None
-    position: dict | None = None
+    place_of_value: int = 0
 
     @property
     def x(self):
@@ -106,7 +106,7 @@ def handler_of(layer) -> Callable:
         known = sorted({k.__name__ if isinstance(k, type) else k for k in _HANDLERS})
         raise GaitDataError(
             f"no rule for the layer '{layer.name}' of type {type(layer).__name__}; there are rules for "
-            f"{', '.join(known)}. Use another method, such as method=\"integrated_gradients\""
+            f'{", ".join(known)}. Use another method, such as method="integrated_gradients"'
         )
     return handler
 

@@ -5,8 +5,8 @@ from keras import layers, ops
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import vjp
-from gaitlib.explain.calls import handles, weight
-from gaitlib.explain.rules import Affine, Share, per_sample
+from gaitlib.explain.calls import Folded, handles, weight
+from gaitlib.explain.rules import Affine, Share, per_sample, stabilised
 from gaitlib.models.layers import MeanAndMaxPooling, MeanPooling, ZeroPadding, _mean
 
 # Of a layer, or named in one: each passes relevance on as it is (Bach et al. 2015).
@@ -70,8 +70,6 @@ def batch_normalisation(call, relevance):
 
 def normalisation(layer, ndim):
     """A batch normalisation as scale and shift, as it is when it predicts."""
-    from gaitlib.explain.calls import Folded
-
     if layer.axis not in (-1, ndim - 1):
         raise GaitDataError(f"'{layer.name}' normalises axis {layer.axis}; relevance needs the last")
     scale = ops.rsqrt(weight(layer.moving_variance) + layer.epsilon)
@@ -108,7 +106,7 @@ def layer_normalisation(call, relevance):
 def weighted_sum(call, relevance):
     """Every term by what it added to the sum."""
     z = ops.cast(call.output, "float32")
-    share = relevance / stabilised_by(call, z)
+    share = relevance / stabilised(z, call.epsilon().epsilon)
     back = vjp(call.run, call.tensors, share)
     terms = [x * b for x, b in zip(call.tensors, back, strict=True)]
     return Share(terms, per_sample(0 * relevance), per_sample(relevance - z * share))
@@ -135,12 +133,6 @@ def mean_and_highest(call, relevance):
 def _fixed(function, relevance) -> Affine:
     """A sum with weights that are fixed: no kernel, no bias."""
     return Affine(lambda v, kernel: function(v), None, ops.zeros(relevance.shape[-1:]))
-
-
-def stabilised_by(call, z):
-    from gaitlib.explain.rules import stabilised
-
-    return stabilised(z, call.epsilon().epsilon)
 
 
 # -- what moves values and changes none ----------------------------------------------------------------------

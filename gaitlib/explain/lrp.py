@@ -205,8 +205,8 @@ class _Walk:
 
         output = self.values[id(step.node.outputs[0])]
         rule = self.rules.rule_for(step.layer, step.first)
-        places = _places(step.node)
-        return Call(step.layer, tensors, run, output, rule, self.masks[id(step.node)], *norms, places)
+        mask, place = self.masks[id(step.node)], _place_of_value(step.node)
+        return Call(step.layer, tensors, run, output, rule, mask, *norms, place)
 
     @staticmethod
     def _float(x):
@@ -246,12 +246,8 @@ def _reads_input(node, made, inputs) -> bool:
     return True
 
 
-def _places(node) -> dict:
-    """Where the arguments of an attention layer stand among its tensors: query, value."""
-    arguments, symbols = node.arguments, node.arguments.keras_tensors
-    named = dict(zip(("query", "value"), arguments.args, strict=False)) | arguments.kwargs
-    at = {}
-    for name in ("query", "value"):
-        symbol = named.get(name)
-        at |= {name: i for i, s in enumerate(symbols) if s is symbol and i >= len(at)}
-    return at
+def _place_of_value(node) -> int:
+    """Where the values of an attention layer stand among its tensors."""
+    arguments = node.arguments
+    value = arguments.kwargs.get("value", arguments.args[1] if len(arguments.args) > 1 else None)
+    return next((i for i, symbol in enumerate(arguments.keras_tensors) if symbol is value), 0)

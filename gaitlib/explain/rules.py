@@ -1,7 +1,7 @@
 """How one layer hands relevance back to its inputs: the rules, and which layer takes which.
 
-A rule belongs to a layer that is affine in its inputs, z_j = sum_i x_i w_ij + b_j, and shares the relevance R_j of every
-output among the inputs. What goes to the bias, and what the stabiliser of a division takes, is counted beside it.
+A rule belongs to a layer that is affine in its inputs, z_j = sum_i x_i w_ij + b_j, and shares the relevance R_j of
+every output among the inputs. What goes to the bias, and what the stabiliser of a division takes, is counted beside it.
 
 References
 ----------
