@@ -19,6 +19,7 @@ _WHERE = {
     "set_device": "gaitlib.device",
     "Demo": "gaitlib.demo",
     "benchmark": "gaitlib.evaluation",
+    "LeaveOneRepetitionOut": "gaitlib.evaluation",
     "LeaveOneSubjectOut": "gaitlib.evaluation",
     "RandomTrialSplit": "gaitlib.evaluation",
     "SubjectHoldout": "gaitlib.evaluation",

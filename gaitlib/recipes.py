@@ -30,6 +30,8 @@ RATE_HZ = 30.0  # where times are not known
 TOP_SHARE = 75 / 96  # of the channels, the reference study's choice
 PCA_VARIANCE = 0.95
 
+WAVEFORM_KINDS = ("waveform", "flat waveform")  # of models that read a sequence of one fixed length
+
 # What a network reads of a skeleton, as a word for recipes and tables.
 FEATURES = {
     "positions": "pelvis-centred positions of 15 joints, divided by body length",
@@ -79,8 +81,8 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
     sequences and static values are standardised and images scaled to 0..1, per channel, by training frames. A network
     reads windows of 1.33 s of a skeleton (of other sequences: as many frames as the longest training trial has);
     classical models read summary statistics of the whole trial, those of kind "time series" its first 3.33 s (at 30 Hz
-    where times are not known; no more frames than the longest training trial has). How the skeleton settings were
-    chosen: ``benchmarks/choose_settings.py``.
+    where times are not known; no more frames than the longest training trial has). Waveforms are read whole, each
+    channel scaled to -1..1. How the skeleton settings were chosen: ``benchmarks/choose_settings.py``.
 
     Parameters
     ----------
@@ -99,7 +101,7 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
     Raises
     ------
     GaitDataError
-        If the trials lack a modality that this kind of model reads.
+        If the trials lack a modality that this kind of model reads, or a waveform is not of one length.
     """
     coded = kind in ("code", "code fusion")
     features = features or ("autoencoder" if coded else "angles")
@@ -126,6 +128,9 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
 
 def _scaling_steps(m, name, features, kind) -> list:
     """Selection, scaling and windows of one modality: all that learns, fitted in the fold."""
+    if kind in WAVEFORM_KINDS:
+        _require_one_length(m, name, kind)
+        return [(f"scale_{name}", Frames(MinMaxScaler((-1, 1)), name))]
     if m.kind != "sequence":
         return [(f"scale_{name}", Frames(MinMaxScaler() if m.kind == "image" else StandardScaler(), name))]
     steps = [(f"scale_{name}", Frames(StandardScaler(), name)), (f"crop_{name}", _crop(m, name, kind))]
@@ -163,6 +168,15 @@ def _require_skeleton(trials, name, what) -> None:
         raise GaitDataError(f"{what} need a skeleton, '{name}' is none; choose steps with GaitClassifier(steps=...)")
 
 
+def _require_one_length(m, name, kind) -> None:
+    lengths = {len(v) for v in m.values if v is not None}
+    if len(lengths) > 1:
+        raise GaitDataError(
+            f"a model of kind '{kind}' reads sequences of one length, and those of '{name}' have {min(lengths)} to "
+            f"{max(lengths)} frames; bring them to one with gaitlib.preprocessing.TimeNormalise(n_points=101)"
+        )
+
+
 def _modalities(trials, kind) -> list[str]:
     """Names of the modalities that a kind of model reads, sequences first.
 
@@ -184,3 +198,37 @@ def _modalities(trials, kind) -> list[str]:
             )
         names += by_kind[k]
     return names
+
+
+def horst_training(n_train: int) -> list:
+    """The training of Horst et al. 2019: plain SGD in three stages of 10,000 mini-batches of 5, at falling rates.
+
+    A stage ends early after 2500 mini-batches without a better validation loss; the best weights are kept. Departures
+    from the source: the watched loss is the one that is trained, not the absolute error, and is looked at once an
+    epoch, not every 250 mini-batches; linear networks and perceptrons may end early, too. The source's toolbox scales
+    gradients by the size of each layer, so its rates mean other steps there.
+
+    Parameters
+    ----------
+    n_train : int
+        Trials that are learnt from, without those that are watched.
+
+    Returns
+    -------
+    list of Training
+
+    References
+    ----------
+    Horst et al. 2019, https://doi.org/10.1038/s41598-019-38748-8
+
+    Examples
+    --------
+    >>> [(stage.epochs, stage.patience, stage.learning_rate) for stage in horst_training(912)]
+    [(55, 14, 0.005), (55, 14, 0.001), (55, 14, 0.0005)]
+    """
+    from gaitlib.training import Training  # late: it loads the backend
+
+    batches_an_epoch = max(1, n_train // 5)
+    plain = {"batch_size": 5, "schedule": None, "clip_norm": None, "optimizer": "sgd"}
+    epochs, patience = (-(-n // batches_an_epoch) for n in (10_000, 2500))
+    return [Training(epochs, patience=patience, learning_rate=rate, **plain) for rate in (5e-3, 1e-3, 5e-4)]

@@ -68,10 +68,10 @@ def profile(name: str | None = None) -> Profile:
 
 def results_folder() -> Path:
     """Where figures, tables and runs go: ``$GAIT_RESULTS``, else ``results`` of the project."""
-    return Path(os.environ.get("GAIT_RESULTS") or _project() / "results")
+    return Path(os.environ.get("GAIT_RESULTS") or project() / "results")
 
 
-def _project() -> Path:
+def project() -> Path:
     """The folder of ``data`` and ``results``, also for a notebook in ``notebooks``."""
     return Path("..") if Path.cwd().name == "notebooks" else Path()
 
@@ -104,7 +104,7 @@ def open_data(path=None, chosen: Profile | None = None) -> TrialSet:
     path = path or os.environ.get("GAIT_DATA")
     if path == "synthetic":
         return synthetic_trials(**(chosen or profile()).synthetic)
-    folder = _project() / "data"
+    folder = project() / "data"
     if not path and folder.is_dir() and any(e.name != "README.md" and e.name[0] != "." for e in folder.iterdir()):
         path = folder
     return load_trials(path) if path else synthetic_trials(**(chosen or profile()).synthetic)
@@ -129,8 +129,9 @@ def readable_kinds(trials) -> list[str]:
 
 
 def left_out(trials) -> str:
-    """What models are left out and why, empty where there are none."""
-    names = [n for n in models.available() if models.info(n).kind not in (*readable_kinds(trials), "autoencoder")]
+    """What models are left out and why, empty where there are none; those on waveforms belong to another study."""
+    known = (*readable_kinds(trials), *recipes.WAVEFORM_KINDS, "autoencoder")
+    names = [n for n in models.available() if models.info(n).kind not in known]
     sentences = []
     if names:
         have = " and ".join(trials.modalities)

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -35,7 +36,6 @@ class Training(BaseEstimator):
         Most epochs.
     batch_size : int
     learning_rate : float
-        Of Adam.
     schedule : {"plateau", "cosine"} or None
         "plateau" halves the rate after half the patience without a better validation loss; "cosine" falls to zero
         over all epochs, batch by batch.
@@ -64,6 +64,13 @@ class Training(BaseEstimator):
         :class:`gaitlib.preprocessing.Tensors`). Departs from the source: no sample loses everything, so of two
         modalities each is lost a little less often, with p - p^2 / 2; features are not rescaled. Watched trials stay
         whole.
+    optimizer : {"adam", "sgd"}
+        "sgd" is plain gradient descent, without momentum.
+    loss : {"cross_entropy", "squared_error"}
+        "cross_entropy" of the softmax of the outputs. "squared_error" is half the squared distance of the outputs from
+        the one-hot target, without softmax; its gradient is output minus target, as in the linear network of Horst et
+        al. 2019, https://doi.org/10.1038/s41598-019-38748-8. Classes are then told as well, but the probabilities of
+        ``predict_proba``, a softmax all the same, are not calibrated.
     """
 
     def __init__(
@@ -80,6 +87,8 @@ class Training(BaseEstimator):
         trainable=None,
         encoder=None,
         modality_dropout=0.0,
+        optimizer="adam",
+        loss="cross_entropy",
     ):
         self.epochs = epochs
         self.batch_size = batch_size
@@ -93,6 +102,8 @@ class Training(BaseEstimator):
         self.trainable = trainable
         self.encoder = encoder
         self.modality_dropout = modality_dropout
+        self.optimizer = optimizer
+        self.loss = loss
 
 
 class Mirror(BaseEstimator):
@@ -160,7 +171,7 @@ def train_network(network, train, validation, settings, seed, jit=False, progres
     Raises
     ------
     GaitDataError
-        If the loss is no longer a finite number.
+        If the loss is no longer a finite number, or a setting is not known.
     """
     _set_trainable(network, settings.trainable)
     _set_l2(network, settings.l2)
@@ -173,11 +184,12 @@ def train_network(network, train, validation, settings, seed, jit=False, progres
         raise GaitDataError(f"schedule '{settings.schedule}' is none of plateau, cosine, None")
     if not 0 <= settings.modality_dropout <= 1:
         raise GaitDataError(f"modality_dropout is a share from 0 to 1, not {settings.modality_dropout}")
+    optimizer, loss = _named(OPTIMIZERS, settings.optimizer, "optimizer"), _named(LOSSES, settings.loss, "loss")
     if settings.modality_dropout and len(network.inputs) > 1:
         network = _with_modality_dropout(network, settings.modality_dropout, stand_in, seed)
     network.compile(
-        optimizer=keras.optimizers.Adam(rate, clipnorm=settings.clip_norm),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        optimizer=optimizer(rate, clipnorm=settings.clip_norm),
+        loss=loss(),
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=True if jit and n_steps >= STEPS_FOR_JIT and not has_gpu() else "auto",
     )
@@ -261,6 +273,27 @@ def predict_network(network, inputs) -> np.ndarray:
         for part in np.split(rows, len(rows) // batch_size)
     ]
     return softmax(np.concatenate(logits)[:n].astype(np.float64), axis=1)
+
+
+class SquaredError(keras.losses.Loss):
+    """Half the squared distance of the outputs from the one-hot target, summed over the classes."""
+
+    def call(self, y_true, y_pred):
+        target = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), y_pred.shape[-1])
+        return ops.sum(ops.square(y_pred - target), axis=-1) / 2
+
+
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
+LOSSES = {
+    "cross_entropy": partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True),
+    "squared_error": SquaredError,
+}
+
+
+def _named(known, name, what):
+    if name not in known:
+        raise GaitDataError(f"{what} '{name}' is none of {', '.join(known)}")
+    return known[name]
 
 
 class _Watch(keras.callbacks.Callback):

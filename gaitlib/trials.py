@@ -144,6 +144,31 @@ class TrialSet:
         """A copy in which a modality is replaced or added."""
         return replace(self, modalities={**self.modalities, name: modality})
 
+    def labelled_by(self, column: str) -> "TrialSet":
+        """The same trials with another column of the table as their label; the name says so.
+
+        Parameters
+        ----------
+        column : str
+            As "subject", to tell who walks. Its values become text; a missing one is a missing label.
+
+        Raises
+        ------
+        GaitDataError
+            If the table has no such column.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> trials = TrialSet.from_arrays({"emg": [np.ones((50, 1))] * 2}, subject=["a", "b"], label=["slow"] * 2)
+        >>> trials.labelled_by("subject").labels.tolist()
+        ['a', 'b']
+        """
+        if column not in self.table:
+            raise GaitDataError(f"no column '{column}' to label the trials by; there are {', '.join(self.table)}")
+        labels = [None if pd.isna(value) else str(value) for value in self.table[column]]
+        return replace(self, table=self.table.assign(label=labels), name=f"{self.name}, labelled by {column}")
+
     def with_history(self, entry: HistoryEntry) -> "TrialSet":
         return replace(self, history=(*self.history, entry))
 

@@ -70,7 +70,7 @@ def test_the_largest_variances_are_chosen_before_scaling_makes_them_equal(both):
 
 def test_every_classifier_of_the_registry_finds_what_it_reads(both):
     for name in available():
-        if info(name).kind != "autoencoder":
+        if info(name).kind not in ("autoencoder", *recipes.WAVEFORM_KINDS):
             assert recipes.steps_for(both, info(name).kind).steps[-1][0] in ("tensors", "statistics")
 
 
@@ -116,6 +116,43 @@ def test_skeleton_features_of_another_signal_are_refused(kind, features):
     with pytest.raises(gaitlib.GaitDataError, match="need a skeleton, 'emg' is none"):
         recipes.steps_for(emg, kind, features)
     assert recipes.steps_for(emg, "sequence").steps[-1][0] == "tensors"
+
+
+# -- waveforms -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", recipes.WAVEFORM_KINDS)
+def test_a_waveform_is_read_whole_and_scaled_by_the_training_trials(kind):
+    values = np.random.default_rng(0).normal(size=(5, 101, 2))
+    trials = gaitlib.TrialSet.from_arrays({"grf": list(values)}, rate_hz=100, subject=list("abcde"))
+    x = recipes.steps_for(trials[:4], kind).fit(trials[:4]).transform(trials).inputs["grf"]
+    low, high = values[:4].min(axis=(0, 1)), values[:4].max(axis=(0, 1))
+    np.testing.assert_allclose(x, (values - low) / (high - low) * 2 - 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", recipes.WAVEFORM_KINDS)
+def test_sequences_of_several_lengths_are_no_waveforms(kind):
+    trials = gaitlib.TrialSet.from_arrays({"grf": [np.ones((50, 2)), np.ones((60, 2))]}, subject=["a", "b"])
+    with pytest.raises(gaitlib.GaitDataError, match=f"'{kind}'.* 50 to 60 frames; .*TimeNormalise.n_points=101"):
+        recipes.steps_for(trials, kind)
+
+
+@pytest.mark.parametrize("kind", recipes.WAVEFORM_KINDS)
+def test_of_two_waveforms_one_must_be_chosen(kind):
+    both = gaitlib.TrialSet.from_arrays({"left": [np.ones((50, 2))], "right": [np.ones((50, 2))]}, subject=["a"])
+    with pytest.raises(gaitlib.GaitDataError, match=f"kind '{kind}' reads one sequence, .* left .* right"):
+        recipes.steps_for(both, kind)
+
+
+def test_the_studys_training_is_ten_thousand_small_batches_at_three_rates():
+    for n_train in (4, 912, 60_000):
+        stages = recipes.horst_training(n_train)
+        assert [stage.learning_rate for stage in stages] == [5e-3, 1e-3, 5e-4]
+        for stage in stages:
+            assert (stage.optimizer, stage.batch_size, stage.schedule, stage.clip_norm) == ("sgd", 5, None, None)
+            steps = max(1, n_train // 5)
+            assert 10_000 <= stage.epochs * steps < 10_000 + steps
+            assert 2500 <= stage.patience * steps < 2500 + steps
 
 
 # -- fusion in stages ------------------------------------------------------------------------------------

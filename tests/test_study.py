@@ -11,6 +11,9 @@ import gaitlib
 from gaitlib import study
 from gaitlib.errors import GaitDataError
 
+# Of another study: they read sequences of one length, which walks of several seconds are not.
+WAVEFORM_MODELS = {name for kind in gaitlib.recipes.WAVEFORM_KINDS for name in gaitlib.models.available(kind)}
+
 
 def test_data_come_from_the_argument_the_environment_the_folder_or_are_synthetic(
     tiny_trials, write_kinect_tree, tmp_path, monkeypatch
@@ -45,7 +48,7 @@ def test_without_pressure_the_fusion_models_are_left_out_in_a_sentence(tiny_tria
     sentence = study.left_out(tiny_trials)
     assert sentence.startswith("These recordings hold skeleton only, so ")
     assert set(sentence[len("These recordings hold skeleton only, so ") : -len(" are left out.")].split(", ")) == (
-        set(gaitlib.models.available()) - set(every) - {"autoencoder"}
+        set(gaitlib.models.available()) - set(every) - {"autoencoder"} - WAVEFORM_MODELS
     )
     assert set(study.feature_strategies(study.profile("quick"), tiny_trials)) == {"gru"}
 
@@ -69,7 +72,7 @@ def test_trials_of_ones_own_are_handed_on(tiny_trials):
 def test_with_pressure_every_classifier_is_tried():
     trials = gaitlib.synthetic_trials(2, 1)
     chosen = study.profile("quick")
-    assert set(study.classifiers(chosen, trials)) == set(gaitlib.models.available()) - {"autoencoder"}
+    assert set(study.classifiers(chosen, trials)) == set(gaitlib.models.available()) - {"autoencoder"} - WAVEFORM_MODELS
     assert study.left_out(trials) == ""
     few = study.chosen_few(study.classifiers(chosen, trials))
     classical = ["majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket"]
@@ -120,3 +123,10 @@ def test_folds_at_once_are_bound_by_cores_and_memory(monkeypatch):
         assert study.jobs() == expected
     monkeypatch.setattr(study, "has_gpu", lambda: True)
     assert study.jobs() == 1
+
+
+def test_waveforms_are_read_by_the_models_of_the_signature_study():
+    rng = np.random.default_rng(0)
+    forces = gaitlib.TrialSet.from_arrays({"grf": list(rng.normal(size=(4, 101, 6)))}, subject=["a", "a", "b", "b"])
+    assert {"waveform", "flat waveform"} <= set(study.readable_kinds(forces))
+    assert set(study.classifiers(study.profile("quick"), forces)) >= WAVEFORM_MODELS

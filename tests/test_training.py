@@ -146,6 +146,70 @@ def test_mirroring_twice_gives_the_walk_back(tiny_trials):
         np.testing.assert_array_equal(b[:, channels.index("left_knee_z")], a[:, channels.index("right_knee_z")])
 
 
+# -- gradient descent and the loss -----------------------------------------------------------------------
+
+
+def one_step(network, samples, **settings):
+    """What one batch of all samples changes: weights before and after, in the order of ``get_weights``."""
+    before = network.get_weights()
+    plain = Training(1, batch_size=len(samples), schedule=None, clip_norm=None, learning_rate=0.1, **settings)
+    history = train_network(network, samples, None, plain, seed=0)
+    return before, network.get_weights(), history
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+def test_plain_gradient_descent_takes_the_step_written_out(loss, samples):
+    x = keras.Input((4,), name="features")
+    network = keras.Model({"features": x}, layers.Dense(3, name="logits")(x))
+    weight = np.linspace(0.5, 1.5, 70).astype(np.float32)
+    weighted = LabelledSamples(samples.inputs, samples.target, weight)
+    (kernel, bias), after, history = one_step(network, weighted, optimizer="sgd", loss=loss)
+    f, one_hot = samples.inputs["features"], np.eye(3)[samples.target]
+    out = f @ kernel + bias
+    if loss == "squared_error":
+        error = out - one_hot
+        value = (error**2).sum(axis=1) / 2
+    else:
+        p = np.exp(out) / np.exp(out).sum(axis=1, keepdims=True)
+        error = p - one_hot
+        value = -np.log((p * one_hot).sum(axis=1))
+    error = error * weight[:, None] / 70
+    np.testing.assert_allclose(after[0], kernel - 0.1 * f.T @ error, atol=1e-6)
+    np.testing.assert_allclose(after[1], bias - 0.1 * error.sum(axis=0), atol=1e-6)
+    assert history["loss"].iloc[0] == pytest.approx((value * weight).mean(), rel=1e-4)
+
+
+def test_a_gradient_is_clipped_under_gradient_descent_too(network, samples):
+    before = network.get_weights()
+    settings = Training(1, batch_size=70, schedule=None, clip_norm=1e-3, learning_rate=1.0, optimizer="sgd")
+    train_network(network, samples, None, settings, seed=0)
+    steps = [np.linalg.norm(a - b) for a, b in zip(before, network.get_weights(), strict=True)]
+    np.testing.assert_allclose(steps, 1e-3, rtol=1e-2)
+
+
+def test_the_squared_error_tells_the_classes_and_can_be_watched(network, samples):
+    settings = Training(60, batch_size=16, learning_rate=0.05, optimizer="sgd", loss="squared_error", patience=60)
+    history = train_network(network, samples, samples, settings, seed=0)
+    assert (predict_network(network, samples.inputs).argmax(axis=1) == samples.target).mean() > 0.9
+    outputs = keras.ops.convert_to_numpy(network(samples.inputs))
+    distance = ((outputs - np.eye(2)[samples.target]) ** 2).sum(axis=1).mean() / 2
+    assert distance == pytest.approx(history["val_loss"].min(), rel=1e-4)
+
+
+def test_a_network_trained_on_the_squared_error_saves_and_loads(tiny_trials, tmp_path):
+    training = Training(1, optimizer="sgd", loss="squared_error")
+    light = gaitlib.models.Builder("light", units=4)
+    fitted = gaitlib.GaitClassifier(light, training=training, validation=None).fit(tiny_trials)
+    loaded = gaitlib.GaitClassifier.load(fitted.save(tmp_path))
+    np.testing.assert_allclose(loaded.predict_proba(tiny_trials), fitted.predict_proba(tiny_trials), atol=1e-6)
+
+
+@pytest.mark.parametrize(("what", "known"), [("optimizer", "adam, sgd"), ("loss", "cross_entropy, squared_error")])
+def test_an_unknown_optimizer_or_loss_lists_the_known(what, known, network, samples):
+    with pytest.raises(GaitDataError, match=f"{what} 'best' is none of {known}"):
+        train_network(network, samples, None, Training(epochs=1, **{what: "best"}), seed=0)
+
+
 # -- modality dropout ----------------------------------------------------------------------------------------
 
 STAND_IN = {"emg": np.array([[1e-6] * 2, [0] * 2, [0] * 2], np.float32), "image": np.zeros((4, 3), np.float32)}

@@ -4,24 +4,40 @@ from dataclasses import replace
 from pathlib import Path
 
 from gaitlib import conventions, modality, trials
-from gaitlib.datasets import azure_pressure, cache, files, kinect_v2, number_tables, repair, report
+from gaitlib.datasets import (
+    azure_pressure,
+    cache,
+    clinical_grf,
+    files,
+    gait_signature,
+    kinect_v2,
+    matlab_files,
+    number_tables,
+    repair,
+    report,
+)
 from gaitlib.datasets.azure_pressure_writer import write_azure_pressure
 from gaitlib.datasets.report import LoadReport
 from gaitlib.errors import GaitDataError
 from gaitlib.trials import TrialSet
 
-LAYOUTS = {"Kinect v2 pathological gaits": kinect_v2, "Azure Kinect and pressure": azure_pressure}
+LAYOUTS = {
+    "Kinect v2 pathological gaits": kinect_v2,
+    "Azure Kinect and pressure": azure_pressure,
+    "clinical ground-reaction forces": clinical_grf,
+    "gait signatures": gait_signature,
+}
 
 __all__ = ["LoadReport", "load_trials", "write_azure_pressure"]
 
 
 def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSet:
-    """Load the recordings in a folder or .zip (read in place, never extracted).
+    """Load the recordings in a folder, .zip (read in place, never extracted) or .mat.
 
     Parameters
     ----------
     path : str or Path
-        A folder, a .zip, or a folder that holds just one .zip.
+        A folder, a .zip, a folder that holds just one .zip, or a single .mat file of a published study.
     skip_bad : bool
         Leave bad files out and list them in ``trials.report.skipped()``. By default the first bad file raises.
     use_cache : bool
@@ -64,5 +80,6 @@ def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSe
 
 def _loader_code() -> tuple[bytes, ...]:
     """The source of the loaders: a changed loader, or another name for a gait or joint, makes old caches stale."""
-    modules = (azure_pressure, kinect_v2, number_tables, repair, files, report, conventions, trials, modality)
+    layouts = (azure_pressure, clinical_grf, gait_signature, kinect_v2)
+    modules = (*layouts, matlab_files, number_tables, repair, files, report, conventions, trials, modality)
     return tuple(Path(module.__file__).read_bytes() for module in modules)

@@ -1,4 +1,4 @@
-"""Read the files of a recording tree from a folder or straight from a .zip, without extracting it."""
+"""Read the files of a folder, a single .mat, or a .zip (without extracting it)."""
 
 import os
 import zipfile
@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from gaitlib.errors import GaitDataError
 
-LARGEST_FILE = 64 * 2**20  # bytes; the largest published recording has a third of a megabyte
+LARGEST_FILE = 256 * 2**20  # bytes; the largest published file, all trials of a study, has below 73 MB
 LARGEST_TREE = 64 * 2**30
 LARGEST_RATIO = 200  # of unpacked to packed size; text tables reach about 10
 
@@ -62,7 +62,7 @@ def fingerprint(path) -> tuple:
 
 
 def open_tree(path) -> FileTree:
-    """Open a folder or .zip of recordings.
+    """Open a folder, .zip or .mat of recordings.
 
     Raises
     ------
@@ -74,6 +74,8 @@ def open_tree(path) -> FileTree:
     if path.is_dir():
         sizes = {name: size for name, size, _ in print_of_files}
         return FileTree(path, list(sizes), print_of_files, sizes)
+    if path.suffix.lower() == ".mat":
+        return FileTree(path.parent, [path.name], print_of_files, {path.name: print_of_files[0][1]})
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
@@ -94,12 +96,12 @@ def open_tree(path) -> FileTree:
 
 
 def resolve(path) -> Path:
-    """The folder or .zip meant by a path; for a folder with nothing but one .zip, that archive."""
+    """The folder, .zip or .mat meant by a path; for a folder with nothing but one .zip, that archive."""
     path = Path(path).expanduser()
     if not path.exists():
-        raise GaitDataError(f"{path}: no such folder or .zip; give the path of your recordings")
-    if path.is_file() and path.suffix.lower() != ".zip":
-        raise GaitDataError(f"{path}: expected a folder or a .zip")
+        raise GaitDataError(f"{path}: no such folder or .zip or .mat; give the path of your recordings")
+    if path.is_file() and path.suffix.lower() not in (".zip", ".mat"):
+        raise GaitDataError(f"{path}: expected a folder or a .zip, or a .mat of a published study")
     if path.is_dir():
         try:
             entries = [e for e in path.iterdir() if not e.name.startswith(".") and e.name != "README.md"]

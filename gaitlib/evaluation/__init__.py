@@ -1,5 +1,6 @@
 """Protocols, the runner that keeps folds honest, the store, and the results with all questions to them."""
 
+from gaitlib.evaluation.aopc import aopc, aopc_table, perturbation_curve, perturbation_curves
 from gaitlib.evaluation.audit import Finding, Receipt
 from gaitlib.evaluation.calibration import calibration_error, fit_temperature
 from gaitlib.evaluation.comparison import Comparison
@@ -8,6 +9,7 @@ from gaitlib.evaluation.optimism import OptimismGap
 from gaitlib.evaluation.over_time import predict_over_time
 from gaitlib.evaluation.protocols import (
     Fold,
+    LeaveOneRepetitionOut,
     LeaveOneSubjectOut,
     Protocol,
     RandomTrialSplit,
@@ -25,6 +27,7 @@ __all__ = [
     "Comparison",
     "Finding",
     "Fold",
+    "LeaveOneRepetitionOut",
     "LeaveOneSubjectOut",
     "OptimismGap",
     "PERTURBATIONS",
@@ -37,12 +40,16 @@ __all__ = [
     "SubjectHoldout",
     "SubjectKFold",
     "TrialKFold",
+    "aopc",
+    "aopc_table",
     "benchmark",
     "calibration_error",
     "corrected_interval",
     "differences",
     "fit_temperature",
     "near_copies",
+    "perturbation_curve",
+    "perturbation_curves",
     "predict_over_time",
     "reconstruction_errors",
     "robustness",

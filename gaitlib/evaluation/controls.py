@@ -45,11 +45,12 @@ def controls(runs) -> pd.DataFrame:
         rows += _rows(told, asked)
     walks = trials.table.groupby("subject")["walk"].nunique()
     if len(walks) > 1 and walks.min() > 1:
-        table = trials.table.assign(label=trials.subjects)
-        people = replace(trials, table=table, name=f"{trials.name}, labelled by person")
         folds = TrialKFold(min(PERSON_FOLDS, walks.min()), validation=False)
         told = runs.again(
-            models={PERSON: GaitClassifier("extra_trees")}, trials=people, protocols=[folds], strict=False
+            models={PERSON: GaitClassifier("extra_trees")},
+            trials=trials.labelled_by("subject"),
+            protocols=[folds],
+            strict=False,
         )
         rows += _rows(told, "who walks")
     return pd.DataFrame(rows)

@@ -20,6 +20,7 @@ PROBE_TRIALS_A_CLASS = 4
 # Files that only draw, read or hand on results
 READERS = (
     "__init__",
+    "aopc",
     "audit",
     "calibration",
     "compare",
@@ -128,7 +129,7 @@ def _canonical(network) -> dict:
 def _code() -> str:
     """Digest of the package's own code, less what only draws or reads results."""
     package = Path(gaitlib.__file__).parent
-    readers = {package / f"{name}.py" for name in ("study", "published", "demo")}
+    readers = {package / f"{name}.py" for name in ("study", "signature_study", "published", "demo")}
     readers |= {package / "evaluation" / f"{name}.py" for name in READERS}
     readers |= {*package.glob("plots/*.py"), *package.glob("explain/*.py")}
     files = sorted(set(package.rglob("*.py")) - readers)

@@ -112,20 +112,25 @@ class SubjectKFold(Protocol):
     seed : int
     repeats : int
         How often all subjects are dealt anew; each is then tested once a repeat.
+    stratify : bool
+        Deal the classes evenly too, as far as whole subjects allow. Needed where each subject has one class.
     """
 
     name = "subject K-fold"
     claim = NEW_PERSON
 
-    def __init__(self, n_splits=5, validation=True, seed=0, repeats=1):
+    def __init__(self, n_splits=5, validation=True, seed=0, repeats=1, stratify=False):
         self.n_splits = n_splits
         self.validation = validation
         self.seed = seed
         self.repeats = repeats
+        self.stratify = stratify
 
     def _test_sets(self, trials):
         subjects = trials.subjects.astype(str)
         _need(subjects, self.n_splits, self.name, "subjects")
+        if self.stratify:
+            return _repeated(self, StratifiedGroupKFold, trials.labels.astype(str), subjects)
         return _repeated(self, GroupKFold, subjects, subjects)
 
 
@@ -180,6 +185,46 @@ class TrialKFold(Protocol):
     def _test_sets(self, trials):
         _walks_of_each_class(trials, self.n_splits, self.name)
         return _repeated(self, StratifiedGroupKFold, trials.labels.astype(str), trials.walks.astype(str))
+
+
+class LeaveOneRepetitionOut(Protocol):
+    """All first trials of everybody are tested by a model that learnt from the others, then all second ones, ...
+
+    For telling the person, where every subject has the same few trials.
+
+    Parameters
+    ----------
+    column : str
+        Of the trial table: the number of a trial within its subject, or its session.
+    validation : bool
+        Hold back a fifth of the training walks to stop training.
+    seed : int
+        For the choice of validation walks.
+    """
+
+    name = "leave-one-repetition-out (subjects on both sides)"
+    claim = KNOWN_PERSON
+    unit = "walk"
+
+    def __init__(self, column="repetition", validation=True, seed=0):
+        self.column = column
+        self.validation = validation
+        self.seed = seed
+
+    def _test_sets(self, trials):
+        table = trials.table
+        if self.column not in table:
+            raise GaitDataError(f"{self.name}: the trial table has no column '{self.column}'")
+        if table[self.column].isna().any():
+            first = trials.ids[table[self.column].isna()][0]
+            raise GaitDataError(f"{self.name}: {first} has no {self.column}; leave such trials out")
+        numbers = table.groupby("subject")[self.column].nunique()
+        if numbers.min() < 2:
+            raise GaitDataError(
+                f"{self.name}: all trials of {numbers.idxmin()} have the same {self.column}, so that person would not "
+                "be known; leave them out"
+            )
+        return [(str(value), test) for value, test in table.groupby(self.column, sort=True).indices.items()]
 
 
 class RandomTrialSplit(Protocol):

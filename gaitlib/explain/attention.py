@@ -18,8 +18,7 @@ from gaitlib.models.attention import AttentionPooling
 def attention_pooling(call, relevance):
     """Scores take none."""
     call.epsilon()
-    _, score, mask = call.tensors
-    affine = Affine(lambda v, kernel: call.layer(v, score, mask), None, ops.zeros(relevance.shape[-1:]))
+    affine = Affine(lambda v, kernel: call.run([v, *call.tensors[1:]]), None, ops.zeros(relevance.shape[-1:]))
     return call.share(affine, call.x, relevance)
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import keras
 from keras import ops
 
 from gaitlib.errors import GaitDataError
+from gaitlib.explain.backend import vjp
 from gaitlib.explain.rules import Epsilon, Rule, Share, per_sample
 
 _HANDLERS: dict[type | str, Callable] = {}
@@ -82,6 +84,17 @@ class Call:
         share = self.rule(affine, x, relevance)
         return self.only(share.relevance, share.bias, share.stabiliser, place)
 
+    def back(self, share):
+        """Transposed Jacobian of the call, times a share, for each of the tensors; None for those that are masks."""
+        own = [i for i, x in enumerate(self.tensors) if not is_mask(x)]
+
+        def run(values):
+            changed = dict(zip(own, values, strict=True))
+            return self.run([changed.get(i, x) for i, x in enumerate(self.tensors)])
+
+        found = dict(zip(own, vjp(run, [self.tensors[i] for i in own], share), strict=True))
+        return [found.get(i) for i in range(len(self.tensors))]
+
 
 def handles(*layers):
     """Decorator: a function ``(call, relevance) -> Share`` for these types of layers (exactly, no subclasses)."""
@@ -115,6 +128,10 @@ def _operation_name(layer) -> str:
     """How an operation of ``keras.ops`` in a graph (``x + y``) is listed: by name, as its class is not public."""
     module = type(layer).__module__
     return f"ops.{type(layer).__name__}" if module.startswith("keras.src.ops.") else ""
+
+
+def is_mask(x) -> bool:
+    return keras.backend.standardize_dtype(x.dtype) == "bool"
 
 
 def weight(variable):

@@ -5,7 +5,7 @@ from keras import layers, ops
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import vjp
-from gaitlib.explain.calls import Folded, handles, weight
+from gaitlib.explain.calls import Folded, handles, is_mask, weight
 from gaitlib.explain.rules import Affine, Share, per_sample, stabilised
 from gaitlib.models.layers import MeanAndMaxPooling, MeanPooling, ZeroPadding, _mean
 
@@ -104,12 +104,12 @@ def layer_normalisation(call, relevance):
     layers.AveragePooling1D, layers.AveragePooling2D, layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D,
 )  # fmt: skip
 def weighted_sum(call, relevance):
-    """Every term by what it added to the sum."""
+    """Every term by what it added to the sum; a constant one (``x + 1.0``) is a bias."""
     z = ops.cast(call.output, "float32")
+    constant = call.run([x if is_mask(x) else ops.zeros_like(x) for x in call.tensors])
     share = relevance / stabilised(z, call.epsilon().epsilon)
-    back = vjp(call.run, call.tensors, share)
-    terms = [x * b for x, b in zip(call.tensors, back, strict=True)]
-    return Share(terms, per_sample(0 * relevance), per_sample(relevance - z * share))
+    terms = [None if b is None else x * b for x, b in zip(call.tensors, call.back(share), strict=True)]
+    return Share(terms, per_sample(constant * share), per_sample(relevance - z * share))
 
 
 @handles(MeanPooling)
@@ -146,13 +146,21 @@ def _fixed(function, relevance) -> Affine:
 )  # fmt: skip
 def moved(call, relevance):
     """Relevance goes back to where each value came from; a maximum to the value that won."""
-    return Share(vjp(call.run, call.tensors, relevance), per_sample(0 * relevance), per_sample(0 * relevance))
+    return Share(call.back(relevance), per_sample(0 * relevance), per_sample(0 * relevance))
 
 
 @handles(ZeroPadding)
 def padding_cut(call, relevance):
     """Padding keeps none; only rules that look at no values (flat, w-squared, zB) give it any."""
     kept = relevance * ops.cast(call.tensors[1][..., None], relevance.dtype)
+    return call.only(kept, stabiliser=per_sample(relevance - kept))
+
+
+@handles(layers.Masking)
+def masked(call, relevance):
+    """As padding is cut."""
+    real = ops.any(ops.not_equal(call.x, call.layer.mask_value), axis=-1, keepdims=True)
+    kept = relevance * ops.cast(real, relevance.dtype)
     return call.only(kept, stabiliser=per_sample(relevance - kept))
 
 
@@ -165,7 +173,7 @@ def activation(call, relevance):
 @handles(
     layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU, layers.Dropout, layers.SpatialDropout1D,
     layers.SpatialDropout2D, layers.GaussianNoise, layers.GaussianDropout, layers.ActivityRegularization,
-    layers.Identity, layers.Masking, "ops.Relu", "ops.Tanh", "ops.Sigmoid", "ops.Elu", "ops.Gelu",
+    layers.Identity, "ops.Relu", "ops.Tanh", "ops.Sigmoid", "ops.Elu", "ops.Gelu",
 )  # fmt: skip
 def passed_on(call, relevance):
     return call.only(relevance)

@@ -6,18 +6,21 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from keras import layers, ops, tree
+from keras.src.backend import get_keras_mask, set_keras_mask  # Keras makes neither public
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain import attention, recurrent  # noqa: F401  (each enters its layers)
 from gaitlib.explain.backend import compiled, in_batches
-from gaitlib.explain.calls import Call, handler_of
+from gaitlib.explain.calls import Call, handler_of, is_mask
 from gaitlib.explain.layers import normalisation, passed_on
-from gaitlib.explain.rules import Composite, composite, per_sample
-from gaitlib.models.layers import FrameMask, HalfMask
+from gaitlib.explain.rules import Composite, Share, composite, per_sample
+from gaitlib.models.layers import FrameMask, HalfMask, ZeroPadding
 
 KERNELS = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.TimeDistributed)
 NO_RELEVANCE = (FrameMask, HalfMask, layers.InputLayer)
 KEEPS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)  # between a normalisation and its layer
+SAME_VALUES = (*KEEPS, layers.Reshape, layers.Flatten, layers.Permute, layers.ZeroPadding1D, layers.ZeroPadding2D,
+               layers.Masking, layers.GaussianNoise, ZeroPadding)  # fmt: skip
 
 
 def lrp(network, inputs, target, rules=None):
@@ -95,7 +98,7 @@ def check_logits(network) -> None:
     GaitDataError
         With the remedy.
     """
-    if not hasattr(network, "_nodes_by_depth") and not hasattr(network, "_functional"):
+    if _graph(network) is None:
         raise GaitDataError(
             f"'{network.name}' is no functional model: relevance needs its graph; build it as keras.Model(x, y)"
         )
@@ -106,13 +109,19 @@ def check_logits(network) -> None:
         )
     last = network.outputs[0]._keras_history.operation
     function = getattr(last, "activation", None)
-    ends = type(last).__name__ if isinstance(last, (layers.Softmax, layers.Activation)) else None
-    ends = ends or (None if function in (None, keras.activations.linear) else function.__name__)
+    ends = None if function in (None, keras.activations.linear) else getattr(function, "__name__", str(function))
     if ends or type(last).__name__ in ("Softmax", "Sigmoid"):
         raise GaitDataError(
             f"'{network.name}' ends in {ends or type(last).__name__}, which mixes the classes: explain the logits, "
             "from a model that ends in a Dense layer without activation (apply softmax outside)"
         )
+    if len(network.output_shape) != 2:
+        raise GaitDataError(f"'{network.name}' gives {network.output_shape}; relevance needs (samples, classes)")
+
+
+def _graph(model):
+    """The functional model in a model: itself, or what a Sequential one holds; None for any other layer."""
+    return getattr(model, "_functional", None) or (model if hasattr(model, "_nodes_by_depth") else None)
 
 
 @dataclass
@@ -126,14 +135,16 @@ class _Step:
     folded: bool  # a normalisation that is part of a neighbour
     reads: object  # what carries the relevance: the symbol before the folded normalisation
     first: bool
+    inner: object  # the walk through a model that is used as a layer, or None
 
 
 class _Walk:
     """Forwards through the graph of a network, keeping all values, then backwards with relevance."""
 
-    def __init__(self, network, rules: Composite):
-        self.network = getattr(network, "_functional", None) or network
+    def __init__(self, network, rules: Composite, reads_inputs=True):
+        self.network = _graph(network)
         self.rules = rules
+        self.reads_inputs = reads_inputs  # False deep inside another network
         self.steps = self._plan()
 
     def _plan(self) -> list[_Step]:
@@ -157,11 +168,13 @@ class _Walk:
                     before[id(target)] = n
         folded = {id(n) for n in (*before.values(), *after.values())}
         inputs = {id(t) for t in self.network.inputs}
-        return [
-            _Step(n, n.operation, before.get(id(n)), after.get(id(n)), id(n) in folded,
-                  n.arguments.keras_tensors[0], _reads_input(n, made, inputs))
-            for n in nodes
-        ]  # fmt: skip
+        steps = []
+        for n in nodes:
+            first = self.reads_inputs and _reads_input(n, made, inputs, folded)
+            inner = _graph(n.operation) and _Walk(n.operation, self.rules, first)
+            own = before.get(id(n)), after.get(id(n)), id(n) in folded
+            steps.append(_Step(n, n.operation, *own, n.arguments.keras_tensors[0], first, inner))
+        return steps
 
     def forward(self, inputs):
         self.values = dict(zip(map(id, self.network.inputs), inputs, strict=True))
@@ -171,8 +184,11 @@ class _Walk:
             named = _predicting(named)
             mask = named.get("mask")
             first = self.values[id(step.reads)]
-            self.masks[id(step.node)] = keras.src.backend.get_keras_mask(first) if mask is None else mask
-            outputs = tree.flatten(step.layer(*arguments, **named))
+            self.masks[id(step.node)] = get_keras_mask(first) if mask is None else mask
+            if step.inner:
+                outputs = [step.inner.forward([self.values[id(s)] for s in step.node.arguments.keras_tensors])]
+            else:
+                outputs = tree.flatten(step.layer(*arguments, **named))
             self.values.update(zip(map(id, step.node.outputs), outputs, strict=True))
         return self.values[id(self.network.outputs[0])]
 
@@ -182,8 +198,9 @@ class _Walk:
             given = relevance.pop(id(step.node.outputs[0]), None)
             if given is None or isinstance(step.layer, NO_RELEVANCE):
                 continue
-            call = self._call(step)
-            share = (passed_on if step.folded else handler_of(step.layer))(call, given)
+            if any(id(x) in relevance for x in step.node.outputs[1:]):
+                raise GaitDataError(f"no rule for '{step.layer.name}', of which more than the first output is used")
+            share = self._share(step, given)
             bias, stabiliser = bias + share.bias, stabiliser + share.stabiliser
             for symbol, own in zip(step.node.arguments.keras_tensors, share.relevance, strict=True):
                 if own is not None:
@@ -192,25 +209,32 @@ class _Walk:
         found = [relevance.get(id(x), n) for x, n in zip(self.network.inputs, none, strict=True)]
         return found, bias, stabiliser
 
+    def _share(self, step, given) -> Share:
+        if step.inner:
+            return Share(*step.inner.backward(given))
+        return (passed_on if step.folded else handler_of(step.layer))(self._call(step), given)
+
     def _call(self, step) -> Call:
         symbols = step.node.arguments.keras_tensors
-        tensors = [self._float(self.values[id(s)]) for s in symbols]
+        tensors = [_float(self.values[id(s)]) for s in symbols]
         if step.before is not None:
-            tensors[0] = self._float(self.values[id(step.before.arguments.keras_tensors[0])])
+            tensors[0] = _float(self.values[id(step.before.arguments.keras_tensors[0])])
         norms = [n and normalisation(n.operation, len(tensors[0].shape)) for n in (step.before, step.after)]
 
         def run(values, **more):
+            for symbol, own in zip(symbols, values, strict=True):  # masks that Keras attaches to values
+                set_keras_mask(own, get_keras_mask(self.values[id(symbol)]))
             arguments, named = step.node.arguments.fill_in(dict(zip(map(id, symbols), values, strict=True)))
-            return step.layer(*arguments, **_predicting(named) | more)
+            return tree.map_structure(_float, step.layer(*arguments, **_predicting(named) | more))
 
         output = self.values[id(step.node.outputs[0])]
         rule = self.rules.rule_for(step.layer, step.first)
         mask, place = self.masks[id(step.node)], _place_of_value(step.node)
         return Call(step.layer, tensors, run, output, rule, mask, *norms, place)
 
-    @staticmethod
-    def _float(x):
-        return x if keras.backend.standardize_dtype(x.dtype) == "bool" else ops.cast(x, "float32")
+
+def _float(x):
+    return x if is_mask(x) else ops.cast(x, "float32")
 
 
 def _predicting(named: dict) -> dict:
@@ -231,17 +255,16 @@ def _next_layer(node, readers, outputs):
             return None
         (node,) = own
         if type(node.operation) in (*KERNELS, layers.GRU, layers.LSTM, layers.Bidirectional):
-            return node
+            return node if getattr(node.operation, "groups", 1) == 1 else None
         if type(node.operation) not in KEEPS:
             return None
 
 
-def _reads_input(node, made, inputs) -> bool:
-    """Whether a layer reads an input of the network, perhaps in another shape."""
+def _reads_input(node, made, inputs, folded) -> bool:
+    """Whether a layer reads an input of the network, perhaps in another shape, or with a folded normalisation."""
     while id(node.arguments.keras_tensors[0]) not in inputs:
         node = made[id(node.arguments.keras_tensors[0])]
-        if type(node.operation) not in (layers.Reshape, layers.Flatten, layers.Permute, layers.ZeroPadding1D,
-                                        layers.ZeroPadding2D, layers.Dropout):  # fmt: skip
+        if type(node.operation) not in SAME_VALUES and id(node) not in folded:
             return False
     return True
 

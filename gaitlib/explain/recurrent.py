@@ -35,7 +35,8 @@ def bidirectional(call, relevance):
             f"no rule for the Bidirectional layer '{layer.name}' with merge_mode='{layer.merge_mode}': use 'concat'"
         )
     total, bias, stabiliser = 0, 0, 0
-    for inner, half in zip((layer.forward_layer, layer.backward_layer), ops.split(relevance, 2, axis=-1), strict=True):
+    halves = ops.split(relevance, [layer.forward_layer.units], axis=-1)
+    for inner, half in zip((layer.forward_layer, layer.backward_layer), halves, strict=True):
         if type(inner) not in _PARTS:
             raise GaitDataError(f"no rule for Bidirectional({type(inner).__name__}) '{layer.name}'")
         at_states = _frames_first(inner, half, call.x)
@@ -58,6 +59,8 @@ def _through(layer, call, relevance, states, back):
     """Relevance of the frames read, and what went to bias and stabiliser."""
     epsilon = call.epsilon().epsilon
     _check(layer)
+    if any(x is not call.mask for x in call.tensors[1:]):
+        raise GaitDataError(f"no rule for the first state that is given to '{layer.name}': let it start from zero")
     kernel, recurrent = weight(layer.cell.kernel), weight(layer.cell.recurrent_kernel)
     bias = weight(layer.cell.bias) if layer.use_bias else ops.zeros(kernel.shape[-1:])
     input_bias, recurrent_bias = (bias[0], bias[1]) if len(bias.shape) == 2 else (bias, ops.zeros_like(bias))
@@ -67,15 +70,16 @@ def _through(layer, call, relevance, states, back):
     mask = ops.ones(ops.shape(x)[:2], "bool") if call.mask is None else ops.transpose(ops.cast(call.mask, "bool"))
     if layer.go_backwards:
         x, mask = ops.flip(x, axis=0), ops.flip(mask, axis=0)
-    real = ops.cast(mask, x.dtype)[..., None]
+    real, given = ops.cast(mask, x.dtype)[..., None], relevance
     if layer.zero_output_for_mask:  # as Bidirectional sets it: padding has no state to give relevance to
-        relevance = relevance * real
+        relevance = given * real
+    cut = ops.sum(given - relevance, axis=(0, 2))
     steps = states(layer, ops.matmul(x, kernel) + input_bias, recurrent, recurrent_bias, real)
     shares, of_bias, of_stabiliser = back(layer, steps, recurrent, input_bias, recurrent_bias, real, relevance, epsilon)
     own = kernel[:, _new_state(layer)]
     total = x * ops.matmul(shares, ops.transpose(own))
     total = ops.flip(total, axis=0) if layer.go_backwards else total
-    return ops.transpose(total, (1, 0, 2)), of_bias, of_stabiliser
+    return ops.transpose(total, (1, 0, 2)), of_bias, of_stabiliser + cut
 
 
 def _check(layer):

@@ -279,5 +279,6 @@ def _signed_back(affine, x, sign, share):
 def _by_weights(affine, x, relevance, weights):
     """Shares that do not depend on the values of the inputs."""
     ones = ops.ones_like(x)
-    share = relevance / affine.apply(ones, weights)
-    return Share(affine.back(ones, weights, share), per_sample(0 * share), per_sample(0 * share))
+    z = affine.apply(ones, weights)
+    share = relevance / ops.where(z == 0, 1.0, z)  # no weight at all: nobody to give to
+    return Share(affine.back(ones, weights, share), per_sample(0 * share), per_sample(relevance - z * share))

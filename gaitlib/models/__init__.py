@@ -8,6 +8,7 @@ from gaitlib.models import (  # noqa: F401  (each registers its models)
     fusion,
     recurrent,
     rocket,
+    waveform,
 )
 from gaitlib.models.registry import KINDS, Builder, Head, ModelInfo, available, build, info, register, summary
 

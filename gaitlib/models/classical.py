@@ -1,11 +1,13 @@
-"""Classical models on summary statistics or gait parameters: the bar that a network must clear."""
+"""Classical models on summary statistics, gait parameters or waveforms: the bar that a network must clear."""
 
+import numpy as np
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
+from gaitlib.errors import GaitDataError
 from gaitlib.models.registry import register
 
 
@@ -37,3 +39,29 @@ def linear_svm(seed, C=0.001):
 def spatiotemporal(seed, n_estimators=300):
     """What a clinician's stop watch and tape would tell, and no more."""
     return ExtraTreesClassifier(n_estimators=n_estimators, random_state=seed)
+
+
+@register("waveform_svm", "flat waveform", "Horst et al. 2019, https://doi.org/10.1038/s41598-019-38748-8 (Linear SVM)")
+def waveform_svm(seed, C=0.1):
+    """A linear support vector machine, one class against the rest, on all values of a waveform.
+
+    L2 penalty and squared hinge, as in the source. Its probabilities are the softmax of its decision values, which is
+    not calibrated.
+    """
+    return make_pipeline(FunctionTransformer(flatten), LinearSVC(C=C, max_iter=10_000, random_state=seed))
+
+
+def flatten(X) -> np.ndarray:
+    """Sequences (n, frames, channels) as rows (n, frames * channels), the channels of a frame side by side.
+
+    Raises
+    ------
+    GaitDataError
+        If X is no array of sequences.
+    """
+    X = np.asarray(X)
+    if X.ndim != 3:
+        raise GaitDataError(
+            f"'waveform_svm' reads sequences (samples, frames, channels), got {X.shape}; let the steps end in Tensors()"
+        )
+    return X.reshape(len(X), -1)

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from gaitlib.errors import GaitDataError
 
 # Kinds of networks by what they read, with the sizes of the reference study. A code is what an autoencoder made of a
-# sequence; the pressure image keeps its 128 rows.
+# sequence; the pressure image keeps its 128 rows. Waveforms have the size of the clinical forces.
 SEQUENCE, IMAGE, CODE = {"skeleton": (150, 75)}, {"pressure": (128, 48)}, {"skeleton": (1, 512)}
 REFERENCE_INPUTS = {
     "sequence": SEQUENCE,
@@ -19,8 +19,9 @@ REFERENCE_INPUTS = {
     "code": CODE,
     "code fusion": CODE | IMAGE,
     "autoencoder": SEQUENCE,
+    "waveform": {"grf": (101, 6)},
 }
-CLASSICAL = ("classical", "gait parameters", "time series")
+CLASSICAL = ("classical", "gait parameters", "time series", "flat waveform")
 KINDS = (*REFERENCE_INPUTS, *CLASSICAL)
 
 
@@ -40,9 +41,10 @@ class ModelInfo:
     ----------
     name, kind : str
         The kind says what it reads: "sequence" one sequence, "image" one image, "fusion" both, "code" and "code
-        fusion" the code of an autoencoder instead of the sequence. "classical" is a scikit-learn estimator on
-        summary statistics, "gait parameters" one on cadence, step lengths and their like, "time series" one on the
-        frames of one sequence.
+        fusion" the code of an autoencoder instead of the sequence, "waveform" one sequence of one fixed length.
+        "classical" is a scikit-learn estimator on summary statistics, "gait parameters" one on cadence, step lengths
+        and their like, "time series" one on the frames of one sequence, "flat waveform" one on all values of a
+        waveform.
     build : callable
         ``build(inputs, heads, **parameters) -> keras.Model`` with linear outputs, or for classical models
         ``build(seed, **parameters) -> scikit-learn classifier``.

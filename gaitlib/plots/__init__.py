@@ -1,5 +1,6 @@
 """Every figure: functions that take trials or stored results and return a matplotlib Figure."""
 
+from gaitlib.plots.aopc import perturbation_curves
 from gaitlib.plots.calibration import reliability
 from gaitlib.plots.comparison import critical_difference
 from gaitlib.plots.comparison import pairs as comparison_pairs
@@ -7,11 +8,15 @@ from gaitlib.plots.gait_cycle import events_over_time, gait_cycle_curves
 from gaitlib.plots.moving import MovingFigure, moving_stick_figure
 from gaitlib.plots.optimism import optimism_gap
 from gaitlib.plots.predictions import class_probabilities, dashboard, importance, prediction_over_time
+from gaitlib.plots.relevance_maps import joint_phase, pressure_regions
 from gaitlib.plots.results import confusion_matrices, differences, learning_curves, per_class, per_subject
 from gaitlib.plots.robustness import robustness
 from gaitlib.plots.samples import pressure_maps, skeleton_heatmap
+from gaitlib.plots.sanity import deletion_curves, randomisation_curves
+from gaitlib.plots.signature import signature, signatures_of_models
 from gaitlib.plots.skeletons import before_and_after, stick_figures
 from gaitlib.plots.style import save
+from gaitlib.plots.waveforms import waveforms
 
 __all__ = [
     "MovingFigure",
@@ -21,20 +26,28 @@ __all__ = [
     "confusion_matrices",
     "critical_difference",
     "dashboard",
+    "deletion_curves",
     "differences",
     "events_over_time",
     "gait_cycle_curves",
     "importance",
+    "joint_phase",
     "learning_curves",
     "moving_stick_figure",
     "optimism_gap",
     "per_class",
     "per_subject",
+    "perturbation_curves",
     "prediction_over_time",
     "pressure_maps",
+    "pressure_regions",
+    "randomisation_curves",
     "reliability",
     "robustness",
     "save",
+    "signature",
+    "signatures_of_models",
     "skeleton_heatmap",
     "stick_figures",
+    "waveforms",
 ]

@@ -14,10 +14,13 @@ from gaitlib.preprocessing.skeleton import (
     ScaleStature,
     SelectJoints,
 )
+from gaitlib.preprocessing.stride import CutStride, MeanCycle
 from gaitlib.preprocessing.tensors import Crop, Samples, SequenceLength, SummaryStatistics, Tensors
+from gaitlib.preprocessing.waveforms import LowPass, ScaleBodyWeight, StandardiseTrial, TimeNormalise
 
 __all__ = [
-    "AddJointAngles", "AddVelocity", "AlignHeading", "AutoencoderCode", "CentrePelvis", "Crop", "FillMissing",
-    "Frames", "GaitParameters", "RepairFrames", "Samples", "ScaleStature", "SelectJoints", "SequenceLength", "Step",
-    "SummaryStatistics", "Tensors", "cycles", "gait_events", "gait_parameters", "variance_score",
+    "AddJointAngles", "AddVelocity", "AlignHeading", "AutoencoderCode", "CentrePelvis", "Crop", "CutStride",
+    "FillMissing", "Frames", "GaitParameters", "LowPass", "MeanCycle", "RepairFrames", "Samples", "ScaleBodyWeight",
+    "ScaleStature", "SelectJoints", "SequenceLength", "StandardiseTrial", "Step", "SummaryStatistics", "Tensors",
+    "TimeNormalise", "cycles", "gait_events", "gait_parameters", "variance_score",
 ]  # fmt: skip

@@ -12,7 +12,16 @@ from planted_runs import planted_runs
 from sklearn.base import clone
 
 import gaitlib
-from gaitlib import LeaveOneSubjectOut, RandomTrialSplit, SubjectHoldout, SubjectKFold, TrialKFold
+from gaitlib import (
+    LeaveOneRepetitionOut,
+    LeaveOneSubjectOut,
+    RandomTrialSplit,
+    SubjectHoldout,
+    SubjectKFold,
+    TrialKFold,
+)
+from gaitlib.evaluation.audit import audit_split
+from gaitlib.evaluation.duplicates import find_copies
 from gaitlib.evaluation.protocols import KNOWN_PERSON, NEW_PERSON
 
 quick = settings(deadline=None, max_examples=40)
@@ -226,6 +235,123 @@ def test_the_random_split_mixes_subjects_over_seeds():
     trials = complete(4)
     tested = [set(trials.walks[RandomTrialSplit(seed=seed).folds(trials)[0].test]) for seed in range(30)]
     assert set().union(*tested) == set(trials.walks)
+
+
+# -- subjects of one class -------------------------------------------------------------------------------
+
+
+def one_class_each(n_subjects, n_walks=(2, 3)):
+    """``n_subjects[c]`` subjects with each class alone, and ``n_walks`` in turn."""
+    classes = np.repeat(np.arange(len(n_subjects)), n_subjects)
+    walks = np.resize(n_walks, len(classes))
+    return table(rows_of(walks[:, None] * (classes[:, None] == np.arange(len(n_subjects)))))
+
+
+@quick
+@given(n_subjects=st.lists(st.integers(4, 9), min_size=2, max_size=3), seed=st.integers(0, 99))
+def test_stratified_folds_hold_like_shares_of_the_subjects_of_each_class(n_subjects, seed):
+    trials, made = one_class_each(n_subjects, (3,)), SubjectKFold(3, seed=seed, stratify=True)
+    folds = made.folds(trials)
+    for fold in folds:
+        check_fold(made, fold, trials)
+        tested = trials[fold.test].table.groupby("label")["subject"].nunique()
+        assert all(abs(tested.get(c, 0) - n / 3) < 1 for c, n in zip("ABC", n_subjects, strict=False))
+    assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(len(trials)))
+
+
+def test_without_stratification_a_class_may_be_missing_from_a_fold():
+    trials = one_class_each([4, 20])
+    missed = {False: 0, True: 0}
+    for stratify in missed:
+        for seed in range(10):
+            folds = SubjectKFold(4, seed=seed, stratify=stratify).folds(trials)
+            missed[stratify] += sum(len(set(trials.labels[fold.test])) < 2 for fold in folds)
+    assert missed[True] == 0 < missed[False]
+
+
+@quick
+@given(trials=st.one_of(COMPLETE, SPARSE), n_splits=st.integers(2, 4), seed=st.integers(0, 99))
+def test_stratified_subject_folds_are_clean_or_refused(trials, n_splits, seed):
+    made = SubjectKFold(n_splits, seed=seed, stratify=True)
+    try:
+        folds = made.folds(trials)
+    except gaitlib.GaitDataError:
+        return
+    for fold in folds:
+        check_fold(made, fold, trials)
+
+
+def test_stratified_subjects_are_dealt_anew_each_repeat():
+    made = SubjectKFold(2, repeats=3, stratify=True, validation=False)
+    tested = {tuple(fold.test) for fold in made.folds(one_class_each([6, 6]))}
+    assert len(tested) == 6
+
+
+# -- repetitions -----------------------------------------------------------------------------------------
+
+
+def numbered(n_subjects=6, n_repetitions=3, views=2):
+    """Every subject's trials ``1 .. n`` in two views each; the label is the subject."""
+    rows = [(f"s{s}", w, f"s{s}") for w in range(n_repetitions) for s in range(n_subjects) for _ in range(views)]
+    trials = table(rows)
+    trials.table["repetition"] = [w + 1 for _, w, _ in rows]
+    return trials
+
+
+@quick
+@given(st.integers(2, 8), st.integers(3, 5), st.integers(1, 3), st.integers(0, 99))
+def test_each_repetition_of_everybody_is_tested_once(n_subjects, n_repetitions, views, seed):
+    trials, made = numbered(n_subjects, n_repetitions, views), LeaveOneRepetitionOut(seed=seed)
+    folds = made.folds(trials)
+    assert [fold.name for fold in folds] == [str(r + 1) for r in range(n_repetitions)]
+    for fold in folds:
+        check_fold(made, fold, trials)
+        assert fold.test.tolist() == np.flatnonzero(trials.table["repetition"] == int(fold.name)).tolist()
+        assert set(trials.subjects[fold.test]) == set(trials.subjects[fold.train])
+
+
+def test_repetitions_are_a_known_person_and_may_stand_in_another_column():
+    trials = numbered()
+    trials.table["session"] = np.where(trials.table["repetition"] < 3, "morning", "noon")
+    made = LeaveOneRepetitionOut("session", validation=False)
+    assert (made.claim, made.unit) == (KNOWN_PERSON, "walk")
+    assert "subjects on both sides" in made.name
+    assert [(fold.name, len(fold.test)) for fold in made.folds(trials)] == [("morning", 24), ("noon", 12)]
+
+
+def test_the_audit_finds_no_leak_where_the_person_is_the_label():
+    values = list(np.random.default_rng(0).normal(size=(36, 30, 4)))
+    given = numbered()
+    trials = gaitlib.TrialSet.from_arrays({"x": values}, subject=given.subjects, walk=given.walks)
+    trials.table["repetition"] = given.table["repetition"]
+    trials, made = trials.labelled_by("subject"), LeaveOneRepetitionOut()
+    findings = audit_split(trials, made, made.folds(trials), find_copies(trials))
+    verdicts = {finding.check: finding.verdict for finding in findings}
+    assert verdicts["subjects"] == verdicts["walks"] == verdicts["validation"] == "ok"
+    assert not {"leak", "suspect"} & set(verdicts.values())
+
+
+def test_repetitions_that_are_absent_or_unknown_are_refused():
+    trials = numbered()
+    with pytest.raises(gaitlib.GaitDataError, match="leave-one-repetition-out .* has no column 'session'"):
+        LeaveOneRepetitionOut("session").folds(trials)
+    trials.table["repetition"] = trials.table["repetition"].where(trials.ids != trials.ids[4])
+    with pytest.raises(gaitlib.GaitDataError, match=f"{trials.ids[4]} has no repetition"):
+        LeaveOneRepetitionOut().folds(trials)
+
+
+def test_a_person_with_one_repetition_would_not_be_known():
+    trials = numbered()
+    trials = trials[(trials.subjects != "s3") | (trials.table["repetition"] == 2)]
+    with pytest.raises(gaitlib.GaitDataError, match="all trials of s3 have the same repetition"):
+        LeaveOneRepetitionOut().folds(trials)
+
+
+def test_a_walk_whose_views_have_two_numbers_is_refused():
+    trials = numbered()
+    trials.table.loc[0, "repetition"] = 2
+    with pytest.raises(gaitlib.GaitDataError, match=f"walk '{trials.walks[0]}' stands on both sides"):
+        LeaveOneRepetitionOut().folds(trials)
 
 
 # -- repeats -------------------------------------------------------------------------------------------------

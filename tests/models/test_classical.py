@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 import gaitlib
 from gaitlib.models import Builder
@@ -254,3 +255,38 @@ def test_without_aeon_all_else_works(without_aeon):
     assert gaitlib.models.summary().loc["minirocket", "kind"] == "time series"
     trials = emg_trials([20] * 8)
     assert gaitlib.GaitClassifier("linear_svm").fit(trials).score(trials) == 1
+
+
+# -- waveforms -------------------------------------------------------------------------------------------
+
+
+def waveform_trials(n=40, frames=30, seed=0):
+    """Trials of one length; the second class is higher in the middle, in one channel of three."""
+    rng = np.random.default_rng(seed)
+    second = np.arange(n) % 2 == 1
+    values = np.sin(np.linspace(0, np.pi, frames))[None, :, None] + rng.normal(0, 0.2, (n, frames, 3))
+    values[second, 10:15, 2] += 0.8
+    label = np.where(second, "high", "low").tolist()
+    return gaitlib.TrialSet.from_arrays({"grf": list(values)}, subject=[f"s{i // 4}" for i in range(n)], label=label)
+
+
+def test_the_waveform_svm_is_the_published_one_on_values_scaled_by_training_trials(tmp_path):
+    trials = waveform_trials()
+    fitted = gaitlib.GaitClassifier("waveform_svm").fit(trials[:32])
+    values = np.stack(list(trials.modality("grf").values))
+    low, high = values[:32].min(axis=(0, 1)), values[:32].max(axis=(0, 1))
+    x = ((values - low) / (high - low) * 2 - 1).astype(np.float32).reshape(40, -1)
+    svm = LinearSVC(C=0.1, penalty="l2", loss="squared_hinge", max_iter=10_000, random_state=0)
+    svm.fit(x[:32], (trials.labels[:32] == "low").astype(int))
+    second = expit(svm.decision_function(x[32:]))
+    np.testing.assert_allclose(fitted.predict_proba(trials[32:])[:, 1], second, atol=1e-5)
+    assert fitted.score(trials[32:]) >= 7 / 8
+    assert Builder("waveform_svm", C=3).build_classical(7)[-1].C == 3
+    fitted.save(tmp_path)
+    loaded = gaitlib.GaitClassifier.load(tmp_path)
+    np.testing.assert_array_equal(loaded.predict_proba(trials), fitted.predict_proba(trials))
+
+
+def test_the_waveform_svm_reads_sequences_only(tiny_trials):
+    with pytest.raises(gaitlib.GaitDataError, match=r"'waveform_svm' reads sequences .*got \(48, "):
+        gaitlib.GaitClassifier("waveform_svm", gaitlib.recipes.steps_for(tiny_trials, "classical")).fit(tiny_trials)

@@ -10,9 +10,13 @@ from gaitlib.models.attention import AttentionPooling
 from gaitlib.models.layers import FrameMask, HalfMask, MeanAndMaxPooling, MeanPooling, ZeroPadding
 from gaitlib.models.registry import REFERENCE_INPUTS
 
-NETWORKS = [name for name in available() if info(name).kind in ("sequence", "image", "fusion", "code", "code fusion")]
-# One step long, so never padded; an image is never padded either.
-NOT_PADDED = ("encoded_gru", "gru_cnn_fusion_encoded", "pressure_cnn")
+KINDS = ("sequence", "image", "fusion", "code", "code fusion", "waveform")
+NETWORKS = [name for name in available() if info(name).kind in KINDS]
+# One step long, so never padded; an image is never padded either, nor is a waveform, whose trials have one length.
+WAVEFORMS = (
+    "cnn1d_c8", "cnn_a", "cnn_a3", "cnn_a6", "cnn_c3", "cnn_c3_3", "cnn_c6", "linear", "mlp",
+)  # fmt: skip
+NOT_PADDED = ("encoded_gru", "gru_cnn_fusion_encoded", "pressure_cnn", *WAVEFORMS)
 PADDED = [name for name in NETWORKS if name not in NOT_PADDED]
 FRAMES, CHANNELS, CLASSES = 24, 6, 3
 LENGTHS = (24, 16, 9, 5, 1)
@@ -21,7 +25,7 @@ IMAGE = (20, 8)
 
 def small_inputs(name, frames=FRAMES):
     kind = info(name).kind
-    sizes = {"skeleton": (1 if "code" in kind else frames, CHANNELS), "pressure": IMAGE}
+    sizes = {"skeleton": (1 if "code" in kind else frames, CHANNELS), "pressure": IMAGE, "grf": (frames, CHANNELS)}
     return {modality: sizes[modality] for modality in REFERENCE_INPUTS[kind]}
 
 
@@ -88,8 +92,9 @@ def test_predictions_tell_trials_apart(name, network):
     assert np.ptp(logits(network, padded(name)), axis=0).max() > 1e-2
 
 
-def test_only_codes_and_images_are_exempt_from_padding():
-    assert sorted(NOT_PADDED) == sorted(n for n in NETWORKS if info(n).kind in ("code", "code fusion", "image"))
+def test_only_codes_images_and_waveforms_are_exempt_from_padding():
+    exempt = ("code", "code fusion", "image", "waveform")
+    assert sorted(NOT_PADDED) == sorted(n for n in NETWORKS if info(n).kind in exempt)
 
 
 def test_prediction_does_not_change_when_padding_is_added(padded_name):
