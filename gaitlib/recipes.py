@@ -122,7 +122,11 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
         steps += skeleton_steps(m, name, features) if is_skeleton(m) else []
         if kind != "classical":
             steps += _scaling_steps(m, name, features, kind)
-    last = ("statistics", SummaryStatistics(names)) if kind == "classical" else ("tensors", Tensors(names))
+    last = (
+        ("statistics", SummaryStatistics(names))
+        if kind == "classical"
+        else ("tensors", Tensors(names, pad=kind not in WAVEFORM_KINDS))
+    )
     return Pipeline([*steps, last])
 
 

@@ -63,15 +63,16 @@ def training(chosen: study.Profile, n_train: int):
 
 
 def classifiers(chosen: study.Profile, trials, steps=None) -> dict[str, GaitClassifier]:
-    """The models of the study; ``full`` adds the larger ones."""
+    """The models of the study; "full" adds the larger ones, "quick" keeps two."""
     models = MODELS | (FULL if chosen.name == "full" else {})
+    models = {name: models[name] for name in ("linear SVM", "CNN-A")} if chosen.name == "quick" else models
     settings = training(chosen, int(0.8 * len(trials)))
     return {name: GaitClassifier(model, steps, settings) for name, model in models.items()}
 
 
 def few(models: dict) -> dict:
     """One model of each family, for tasks that are asked beside the main one."""
-    return {name: models[name] for name in ("linear SVM", "linear", "MLP(3, 256)", "CNN-A")}
+    return {name: models[name] for name in ("linear SVM", "linear", "MLP(3, 256)", "CNN-A") if name in models}
 
 
 def new_people(chosen: study.Profile, trials) -> SubjectKFold:
@@ -95,7 +96,7 @@ def joint_angles(trials) -> TrialSet:
 
 def angle_steps() -> Pipeline:
     """Scaling of the joint angles to -1..1, learnt in the fold."""
-    return Pipeline([("scale", Frames(MinMaxScaler((-1, 1)), CYCLE)), ("tensors", Tensors([CYCLE]))])
+    return Pipeline([("scale", Frames(MinMaxScaler((-1, 1)), CYCLE)), ("tensors", Tensors([CYCLE], pad=False))])
 
 
 def new_walkers(chosen: study.Profile) -> LeaveOneSubjectOut:

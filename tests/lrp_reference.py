@@ -17,11 +17,14 @@ def hand_through(layer, x, relevance, rule=None, **more):
 
 
 def randomised(network, seed=0):
-    """All weights drawn anew, biases and batch statistics, too; variances are positive. The network."""
+    """All weights drawn anew, biases and batch statistics, too; variances are positive. The network.
+
+    Kernels are scaled by what they sum over: logits of thousands would only test float32.
+    """
     rng = np.random.default_rng(seed)
     for v in network.variables:
         if v.dtype == "float32":
-            own = rng.normal(0, 0.5, v.shape)
+            own = rng.normal(0, 0.5 if len(v.shape) < 2 else np.prod(v.shape[:-1]) ** -0.5, v.shape)
             v.assign(0.5 + own**2 if v.name == "moving_variance" else own)
     return network
 
@@ -32,7 +35,7 @@ def matrix_of(layer, shape):
     Each column is what the layer makes of one input that is 1.
     """
     kernel = layer.layer.kernel if isinstance(layer, keras.layers.TimeDistributed) else layer.kernel
-    trained, n = ops.convert_to_numpy(kernel), int(np.prod(shape))
+    trained, n = ops.convert_to_numpy(kernel.value), int(np.prod(shape))
     ones, nothing = np.eye(n, dtype=np.float32).reshape(n, *shape), np.zeros((1, *shape), np.float32)
 
     def run(x):
@@ -161,8 +164,12 @@ def lstm(layer, x, relevance, mask=None, epsilon=1e-5):
 
 def _weights(layer):
     cell = layer.cell
-    kernel, recurrent = (np.float64(ops.convert_to_numpy(w)) for w in (cell.kernel, cell.recurrent_kernel))
-    return kernel, recurrent, np.float64(ops.convert_to_numpy(cell.bias)) if layer.use_bias else np.zeros(kernel.shape[1])
+    kernel, recurrent = (np.float64(ops.convert_to_numpy(w.value)) for w in (cell.kernel, cell.recurrent_kernel))
+    return (
+        kernel,
+        recurrent,
+        np.float64(ops.convert_to_numpy(cell.bias.value)) if layer.use_bias else np.zeros(kernel.shape[1]),
+    )
 
 
 def _order(layer, x):

@@ -85,15 +85,18 @@ class Call:
         return self.only(share.relevance, share.bias, share.stabiliser, place)
 
     def back(self, share):
-        """Transposed Jacobian of the call, times a share, for each of the tensors; None for those that are masks."""
-        own = [i for i, x in enumerate(self.tensors) if not is_mask(x)]
+        """Transposed Jacobian of the call, times a share, for each of the tensors.
+
+        None for masks, and where a tensor that was read twice comes again.
+        """
+        own = {id(x): x for x in self.tensors if not is_mask(x)}
 
         def run(values):
             changed = dict(zip(own, values, strict=True))
-            return self.run([changed.get(i, x) for i, x in enumerate(self.tensors)])
+            return self.run([changed.get(id(x), x) for x in self.tensors])
 
-        found = dict(zip(own, vjp(run, [self.tensors[i] for i in own], share), strict=True))
-        return [found.get(i) for i in range(len(self.tensors))]
+        found = dict(zip(own, vjp(run, list(own.values()), share), strict=True))
+        return [found.pop(id(x), None) for x in self.tensors]
 
 
 def handles(*layers):

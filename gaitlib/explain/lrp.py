@@ -195,11 +195,11 @@ class _Walk:
     def backward(self, start):
         relevance, bias, stabiliser = {id(self.network.outputs[0]): start}, per_sample(0 * start), per_sample(0 * start)
         for step in reversed(self.steps):
+            if any(id(x) in relevance for x in step.node.outputs[1:]):
+                raise GaitDataError(f"no rule for '{step.layer.name}', of which more than the first output is used")
             given = relevance.pop(id(step.node.outputs[0]), None)
             if given is None or isinstance(step.layer, NO_RELEVANCE):
                 continue
-            if any(id(x) in relevance for x in step.node.outputs[1:]):
-                raise GaitDataError(f"no rule for '{step.layer.name}', of which more than the first output is used")
             share = self._share(step, given)
             bias, stabiliser = bias + share.bias, stabiliser + share.stabiliser
             for symbol, own in zip(step.node.arguments.keras_tensors, share.relevance, strict=True):

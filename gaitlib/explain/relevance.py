@@ -136,9 +136,12 @@ def _of_arrays(network, inputs, target, method, settings) -> Relevance:
     predicted = predict_network(network, inputs).argmax(axis=1)
     if isinstance(target, str) and target != "predicted":
         raise GaitDataError(f"target '{target}': a plain network knows no class names; give class numbers")
+    if np.ndim(target) == 1 and len(target) != n:
+        raise GaitDataError(f"{len(target)} classes for {n} samples; give one a sample, or one for all")
     number = predicted if isinstance(target, str) else np.broadcast_to(np.asarray(target, int), n)
-    if number.min() < 0 or number.max() >= network.output_shape[-1]:
-        raise GaitDataError(f"class {number.max()} of a network with {network.output_shape[-1]} classes")
+    unknown = number[(number < 0) | (number >= network.output_shape[-1])]
+    if len(unknown):
+        raise GaitDataError(f"class {unknown[0]} of a network with {network.output_shape[-1]} classes")
     values, account = METHODS[method](network, inputs, number, **settings)
     table = pd.DataFrame({"predicted": predicted, "target": number}).assign(**_sums(values), **account)
     return Relevance(values, {}, table, None, method)
@@ -234,6 +237,8 @@ def _target(classifier, trials, target, predicted) -> np.ndarray:
     if isinstance(target, str) and target == "predicted":
         return predicted
     names = trials.labels if isinstance(target, str) and target == "true" else target
+    if np.ndim(names) == 1 and len(names) != len(trials):
+        raise GaitDataError(f"{len(names)} classes for {len(trials)} trials; give one a trial, or one for all")
     names = np.broadcast_to(np.asarray(names, dtype=object), len(trials)).astype(str)
     unknown = sorted(set(names) - set(classifier.classes_))
     if unknown:

@@ -105,8 +105,11 @@ def two_inputs(inputs, model_name):
     return sequence, image, FrameMask(name="frame_mask")(sequence)
 
 
-def add_heads(features, heads):
-    """A linear output a head, named ``logits`` for a single unnamed head, else ``<head>_logits``; always float32."""
+def add_heads(features, heads, **settings):
+    """A linear output a head, named ``logits`` for a single unnamed head, else ``<head>_logits``; always float32.
+
+    ``settings`` are those of ``Dense``.
+    """
     names = {name: f"{name}_logits" if name else "logits" for name in heads}
-    outputs = [layers.Dense(h.size, name=names[n], dtype="float32")(features) for n, h in heads.items()]
+    outputs = [layers.Dense(h.size, name=names[n], dtype="float32", **settings)(features) for n, h in heads.items()]
     return outputs[0] if len(outputs) == 1 else outputs

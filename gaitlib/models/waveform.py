@@ -15,7 +15,7 @@ import keras
 from keras import layers
 
 from gaitlib.errors import GaitDataError
-from gaitlib.models.layers import sequence_input
+from gaitlib.models.layers import add_heads, sequence_input
 from gaitlib.models.registry import register
 
 HORST_2019 = "Horst et al. 2019, https://doi.org/10.1038/s41598-019-38748-8"
@@ -157,11 +157,4 @@ def _start(use_bias):
 
 
 def _logits(h, heads, use_bias):
-    """The outputs of ``add_heads``, with the start of these networks and their biases or none."""
-    h = h if len(h.shape) == 2 else layers.Flatten(name="flatten")(h)
-    names = {name: f"{name}_logits" if name else "logits" for name in heads}
-    outputs = [
-        layers.Dense(head.size, name=names[name], dtype="float32", **_start(use_bias))(h)
-        for name, head in heads.items()
-    ]
-    return outputs[0] if len(outputs) == 1 else outputs
+    return add_heads(h if len(h.shape) == 2 else layers.Flatten(name="flatten")(h), heads, **_start(use_bias))

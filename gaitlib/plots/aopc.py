@@ -40,7 +40,7 @@ def perturbation_curves(curves, protocol: str | None = None):
     n_rows = -(-len(panels) // n_columns)
     with style():
         figure, axes = plt.subplots(
-            n_rows, n_columns, figsize=(2 + 5.5 * n_columns, 1.2 + 3.8 * n_rows), sharey=True, squeeze=False
+            n_rows, n_columns, figsize=(2 + 6 * n_columns, 1.2 + 3.8 * n_rows), sharey=True, squeeze=False
         )
         for axis, ((noise, order), panel) in zip(axes.flat, panels, strict=False):
             _panel(axis, panel, looks)
@@ -51,8 +51,8 @@ def perturbation_curves(curves, protocol: str | None = None):
             axis.set_ylabel("accuracy")
         data, claim, n = own["data"].iloc[0], own["claim"].iloc[0], own["subject"].nunique()
         figure.suptitle(
-            f"{data}\n{protocol} ({claim}), {n} test subjects: accuracy while values are changed\n"
-            "bands: 95 % interval over subjects, dotted: chance",
+            f"{data}\n{protocol} ({claim}), {n} test subjects\n"
+            "accuracy while values are changed; bands: 95 % interval over subjects, dotted: chance",
             x=0.01,
             ha="left",
         )
@@ -66,8 +66,8 @@ def _panel(axis, panel, looks):
     axis.axhline(panel["chance"].iloc[0], color="0.6", linewidth=1, linestyle=":")
     for model, own in panel.groupby("model", sort=False):
         by_percent = own.groupby("percent")["accuracy"]
-        mean, band = by_percent.max(), by_percent.apply(share_interval)
+        mean, band = by_percent.mean(), by_percent.apply(share_interval)
         low, high = zip(*band, strict=True)
-        axis.fill_between(mean.index, low, high, color=looks[model]["color"], alpha=0.12, linewidth=0)
+        axis.fill_between(mean.index, low, high, color=looks[model]["color"], alpha=0.08, linewidth=0)
         axis.plot(mean.index, mean, **looks[model], label=f"{aopc(mean):.1f}  {label(model)}")
-    axis.legend(title="AOPC", alignment="left", fontsize=8, title_fontsize=8)
+    axis.legend(title="AOPC", alignment="left", fontsize=8, title_fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))

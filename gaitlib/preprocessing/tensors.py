@@ -90,6 +90,8 @@ class Tensors(Step):
     allow_missing : bool
         Give a modality that a trial lacks its stand-in, as long as the trial has another. Only a network that was
         trained so (``Training(modality_dropout=...)``) knows what a stand-in means.
+    pad : bool
+        False refuses sequences that are shorter than the training trials, for models that take every point for itself.
 
     Attributes
     ----------
@@ -114,9 +116,10 @@ class Tensors(Step):
     ([9.99...e-07, 0.0, 0.0], [0.0, 1.0])
     """
 
-    def __init__(self, modalities=None, allow_missing=False):
+    def __init__(self, modalities=None, allow_missing=False, pad=True):
         self.modalities = modalities
         self.allow_missing = allow_missing
+        self.pad = pad
 
     def fit(self, trials, y=None):
         super().fit(trials)
@@ -172,7 +175,12 @@ class Tensors(Step):
                     f"{trial}, '{name}': {len(values)} frames, the model was made for {len(stand_in)}; "
                     "put Crop() before Tensors()"
                 )
-            if not values[-1].any():
+            if len(values) < len(stand_in) and not self.pad:
+                raise GaitDataError(
+                    f"{trial}, '{name}': {len(values)} frames, the model reads just {len(stand_in)}; bring all to "
+                    f"one length with TimeNormalise({len(stand_in)}, '{name}')"
+                )
+            if self.pad and not values[-1].any():
                 raise GaitDataError(
                     f"{trial}, '{name}': the last frame is all zero and would pass for padding; "
                     f"scale first with Frames(StandardScaler(), modality='{name}')"

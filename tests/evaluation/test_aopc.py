@@ -1,6 +1,7 @@
 """AOPC: the published values from the published curves, changes that stay, and each trial judged by its fold."""
 
 import os
+import sys
 from pathlib import Path
 
 import keras
@@ -171,7 +172,7 @@ def test_equal_relevance_goes_in_random_order():
 def test_parts_that_are_predicted_one_after_the_other_change_nothing(monkeypatch):
     trials = waveforms(n=3, frames=20)
     whole = what_was_read(trials)["grf"]
-    monkeypatch.setattr("gaitlib.evaluation.aopc.VALUES_AT_ONCE", 500)
+    monkeypatch.setattr(sys.modules[aopc.__module__], "VALUES_AT_ONCE", 500)  # the name is the function's
     reader = Reader(trials)
     perturbation_curve(reader, trials, repetitions=1)
     assert len(reader.read) > 2

@@ -25,7 +25,7 @@ def built(layer):
     return layer
 
 
-def sample(shape=(len(LENGTHS), FRAMES, CHANNELS), seed=1):
+def sample(shape=(3, FRAMES, CHANNELS), seed=1):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 

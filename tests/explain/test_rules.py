@@ -114,7 +114,7 @@ def test_a_unit_without_weights_loses_its_relevance_to_the_stabiliser(rule):
         np.testing.assert_allclose(stabiliser, 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=str)
+@pytest.mark.parametrize("rule", [Epsilon(), AlphaBeta(), WSquare()], ids=str)
 def test_a_grouped_convolution_takes_every_rule(rule):
     layer, rng = layers.Conv1D(4, 2, groups=2, bias_initializer="normal"), np.random.default_rng(0)
     x = rng.normal(size=(2, 5, 4)).astype(np.float32)

@@ -73,6 +73,7 @@ def test_the_threshold_must_be_passed_and_can_be_set():
         ([(20, 90)], [(70, 300)], "the end of the recording cuts off the contact on 'left_vertical'"),
         ([(70, 140)], [(20, 90)], "'left_vertical' does not follow contact on 'right_vertical'"),
         ([(20, 200)], [(70, 140)], "does not follow"),
+        ([(70, 140)], [(60, 200)], "does not follow"),
     ],
 )
 def test_a_recording_without_the_stride_is_refused(right, left, message):

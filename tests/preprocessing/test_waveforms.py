@@ -206,6 +206,14 @@ def test_a_constant_channel_becomes_zero_whatever_it_is(constant, n):
     assert after.unit == ""
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_small_movement_on_a_large_offset_is_exact():
+    values = (1e6 + np.arange(1001)[:, None] / 8).astype(np.float32)
+    exact = values.astype(float) - values.astype(float).mean()
+    after = changed(StandardiseTrial("grf"), forces([values])).values[0]
+    np.testing.assert_allclose(after, exact / exact.std(), atol=1e-6)
+
+
 def test_nothing_is_learnt_from_other_trials():
     rng = np.random.default_rng(0)
     a, b, c = (rng.normal(size=(20, 2)) for _ in range(3))
