@@ -52,7 +52,7 @@ def deletion_curves(curves):
         dashed = "; dashed: least relevant first" if (table["order"] == LEAST).any() else ""
         figure.suptitle(
             f"{_data(table)}\ndoes the prediction hang on what is relevant?\n"
-            f"solid: most relevant values first{dashed}; bands: 95 % interval, {table['over'].iloc[0]}",
+            f"solid: most relevant values first{dashed}\nbands: 95 % interval, {table['over'].iloc[0]}",
             x=0.01,
             ha="left",
         )

@@ -127,7 +127,7 @@ def test_components_take_the_place_of_the_channels(trials):
 
 
 def test_the_code_of_an_autoencoder_is_explained_itself(trials):
-    code = AutoencoderCode(code=4, training=Training(epochs=1))
+    code = AutoencoderCode(code=4, epochs=1)
     steps = (Frames(StandardScaler()), Crop(32), code, Tensors(["skeleton"]))
     found = relevance(fit(trials, *steps), trials[:2])
     assert len(found.channels["skeleton"]) == 4
@@ -222,9 +222,10 @@ def test_a_linear_svm_is_explained_exactly_and_a_forest_not_at_all(trials):
 
 @pytest.fixture(scope="module")
 def runs(trials, tmp_path_factory):
-    models = {"linear": GaitClassifier(linear_network, steps=make_pipeline(*scaled()), **FIT)}
+    models = {"linear": GaitClassifier("linear", steps=make_pipeline(*scaled()), **FIT)}
     protocols = [TrialKFold(2, validation=False), LeaveOneSubjectOut(validation=False)]
-    return gaitlib.benchmark(models, planted_trials(2, 2), protocols, store=tmp_path_factory.mktemp("store"))
+    store = tmp_path_factory.mktemp("store")
+    return gaitlib.benchmark(models, planted_trials(2, 2), protocols, store=store, n_jobs=1, progress=False)
 
 
 def test_each_trial_is_explained_by_the_model_that_never_saw_its_subject(runs):
