@@ -3,7 +3,7 @@
 Read fitted classifiers; take them from ``runs.classifier_for``, or hand in the runs.
 """
 
-from gaitlib.explain.faithfulness import curve_table, deletion, insertion
+from gaitlib.explain.faithfulness import area_table, curve_table, deletion, insertion
 from gaitlib.explain.infidelity import infidelity
 from gaitlib.explain.lrp import lrp
 from gaitlib.explain.relevance import METHODS, Relevance, relevance
@@ -37,6 +37,7 @@ __all__ = [
     "WSquare",
     "ZBox",
     "ZPlus",
+    "area_table",
     "cascading_randomisation",
     "coefficient_of_variation",
     "curve_table",

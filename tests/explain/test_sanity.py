@@ -160,19 +160,19 @@ class Remembers(GaitClassifier):
 
 def test_labels_are_shuffled_among_walks_and_explanations_change(trials):
     """Two trials a walk keep one label; the same classes are there as often."""
-    train = trials[trials.subjects < "s3"]
+    train = trials[trials.subjects < "s2"]
     twice = train[np.repeat(np.arange(len(train)), 2)]
     ids = [f"{t}/{k % 2}" for k, t in enumerate(twice.ids)]
     twice = TrialSet(twice.table.assign(trial=ids), twice.modalities, twice.name)
     steps = make_pipeline(Frames(StandardScaler(), "emg"), Tensors())
     training = Training(epochs=20, learning_rate=0.02, batch_size=4, schedule=None)
     classifier = Remembers(SMALL, steps, training, validation=None).fit(twice)
-    table = label_randomisation(classifier, twice, trials[trials.subjects >= "s4"], ["lrp", "gradient_x_input"])
+    table = label_randomisation(classifier, twice, trials[trials.subjects >= "s4"], "gradient_x_input")
     given, shuffled = Remembers.taught[-2:]
     assert shuffled.table.groupby("walk")["label"].nunique().max() == 1
     assert sorted(shuffled.labels) == sorted(given.labels)
     assert (shuffled.labels != given.labels).any()
-    assert table["method"].tolist() == ["lrp", "gradient_x_input"]
+    assert table["method"].tolist() == ["gradient_x_input"]
     assert table["accuracy on shuffled"].iloc[0] > 0.7
     assert table["similarity"].max() < 0.9
 
