@@ -1,6 +1,8 @@
 """The choices of ``notebooks/gait_signatures.ipynb``: which data, which models, how long they learn."""
 
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from sklearn.pipeline import Pipeline
@@ -68,6 +70,13 @@ def classifiers(chosen: study.Profile, trials, steps=None) -> dict[str, GaitClas
     models = {name: models[name] for name in ("linear SVM", "CNN-A")} if chosen.name == "quick" else models
     settings = training(chosen, int(0.8 * len(trials)))
     return {name: GaitClassifier(model, steps, settings) for name, model in models.items()}
+
+
+def healthy_people(forces) -> TrialSet:
+    """The healthy alone, labelled by person: nobody can be told by a disorder."""
+    own = forces[forces.labels == "healthy"]
+    name = re.sub(r"\d+ subjects", f"{len(set(own.subjects))} healthy subjects", forces.name)
+    return replace(own, name=name).labelled_by("subject")
 
 
 def few(models: dict) -> dict:

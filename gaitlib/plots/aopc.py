@@ -51,7 +51,7 @@ def perturbation_curves(curves, protocol: str | None = None):
             axis.set_ylabel("accuracy")
         data, claim, n = own["data"].iloc[0], own["claim"].iloc[0], own["subject"].nunique()
         figure.suptitle(
-            f"{data}\n{protocol} ({claim}), {n} test subjects\n"
+            f"{data}\n{protocol}\n{claim}: {n} test subjects\n"
             "accuracy while values are changed; bands: 95 % interval over subjects, dotted: chance",
             x=0.01,
             ha="left",
