@@ -11,7 +11,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.results import Runs
 from gaitlib.evaluation.statistics import subject_interval
 from gaitlib.explain.inputs import logits_of, neutral, real_values
-from gaitlib.explain.relevance import _folds, relevance
+from gaitlib.explain.relevance import folds_of, relevance
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,8 @@ def parts_of(classifier, inputs, model: str | None = None) -> list[Part]:
     if inputs is None or len(inputs) == 0:
         raise GaitDataError("there are no samples to explain")
     if isinstance(classifier, Runs):
-        return [_of_trials(classifier.classifier_of(fold), inputs[i]) for fold, i in _folds(classifier, inputs, model)]
+        folds = folds_of(classifier, inputs, model)
+        return [_of_trials(classifier.classifier_of(fold), inputs[places]) for fold, places in folds]
     if isinstance(classifier, keras.Model):
         arrays = inputs if isinstance(inputs, Mapping) else {classifier.inputs[0].name: inputs}
         nobody = np.full(len(next(iter(arrays.values()))), None)

@@ -148,7 +148,7 @@ def _of_arrays(network, inputs, target, method, settings) -> Relevance:
 
 
 def _of_runs(runs, trials, target, method, model, settings) -> Relevance:
-    folds = _folds(runs, trials, model)
+    folds = folds_of(runs, trials, model)
     parts = []
     for fold, places in folds:
         own = target if isinstance(target, str) else np.asarray(target, dtype=object)[places]
@@ -172,7 +172,7 @@ def _of_runs(runs, trials, target, method, model, settings) -> Relevance:
     return Relevance(values, parts[0].channels, table, trials, method, read)
 
 
-def _folds(runs, trials, model) -> list:
+def folds_of(runs, trials, model) -> list:
     """The folds that tested these trials, with the places of the trials."""
     found = [run for run in runs.runs if model in (None, run.model) and run.folds]
     found = [run for run in found if run.on_new_people] or found

@@ -351,7 +351,23 @@ def test_statistics_of_a_missing_number_are_refused():
 
 STEPS = [thing for thing in map(preprocessing.__dict__.get, preprocessing.__all__) if inspect.isclass(thing)]
 STEPS = [step for step in STEPS if issubclass(step, Step) and step is not Step]
-NEEDED = {"Frames": {"transformer": StandardScaler()}, "SelectJoints": {"joints": ["head", "left_knee"]}}
+NEEDED = {
+    "Frames": {"transformer": StandardScaler()},
+    "LowPass": {"cutoff_hz": 6},
+    "MeanCycle": {"channels": ["left_knee_z"]},
+    "SelectJoints": {"joints": ["head", "left_knee"]},
+}
+
+
+def readable_by(step):
+    """Walks, or two forces in newtons and a body mass for the steps that read those."""
+    if step.__name__ not in ("CutStride", "ScaleBodyWeight"):
+        return planted_trials(n_subjects=1, n_walks=1)
+    stance = np.r_[np.zeros(5), np.full(10, 500.0), np.zeros(10)]
+    return gaitlib.TrialSet.from_arrays(
+        {"grf": [np.column_stack([stance, np.roll(stance, 5)])]}, channels=["right_vertical", "left_vertical"],
+        unit="N", rate_hz=100, subject=["a"], targets={"body_mass_kg": [70.0]},
+    )  # fmt: skip
 
 
 def parameters(step):
@@ -402,7 +418,7 @@ def test_anything_but_a_trial_set_is_refused(step, method):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_no_step_changes_its_input(step):
-    trials = planted_trials(n_subjects=1, n_walks=1)
+    trials = readable_by(step)
     before = trials.digest()
     step(**NEEDED.get(step.__name__, {})).fit_transform(trials)
     assert trials.digest() == before
@@ -443,3 +459,12 @@ def test_angles_and_summary_statistics_fit_into_a_pipeline():
     trials = planted_trials(n_subjects=1, n_walks=1)
     samples = make_pipeline(AddJointAngles(), SummaryStatistics()).fit_transform(trials)
     assert samples.inputs["statistics"].shape == (6, 8 * (75 + 8))
+
+
+def test_where_nothing_may_be_padded_shorter_trials_are_refused():
+    whole = gaitlib.TrialSet.from_arrays({"grf": [np.ones((5, 1)), np.zeros((5, 1))]}, subject=["a", "b"])
+    short = gaitlib.TrialSet.from_arrays({"grf": [np.ones((4, 1))]}, subject=["c"])
+    steps = Tensors(pad=False).fit(whole)
+    assert steps.transform(whole).inputs["grf"].shape == (2, 5, 1)  # a last frame of zeros is one like others
+    with pytest.raises(gaitlib.GaitDataError, match=r"4 frames.*just 5.*TimeNormalise\(5, 'grf'\)"):
+        steps.transform(short)
