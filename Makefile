@@ -1,22 +1,31 @@
-# `make run` executes the study (another: NOTEBOOK=notebooks/which_model), `make test` the whole suite.
-# Both set up .venv first.
+# `make run` executes the study (another: NOTEBOOK=notebooks/which_model). Tests come in three sizes: `make check` before
+# every commit, `make test` for every push, `make test-all` with the slow proofs. All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 NOTEBOOK ?= gait_recognition
+# Data, preparation, splits and statistics, which train next to nothing, and one benchmark from arrays to table
+CHECKED := tests/test_trials.py tests/test_validation.py tests/test_conventions.py tests/datasets tests/preprocessing \
+	tests/evaluation/test_protocols.py tests/evaluation/test_statistics.py tests/evaluation/test_compare.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONHASHSEED ?= 0
 export PYTHONWARNINGS ?= ignore:resource_tracker
 
-.PHONY: run test lint clean
+.PHONY: run check test test-all lint clean
 
 run: $(VENV)/installed
 	$(PY) -m nbconvert --to notebook --execute --output-dir results $(NOTEBOOK).ipynb \
 		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.extra_arguments='--IPKernelApp.capture_fd_output=False'
 	$(PY) -m nbconvert --to html --output-dir results results/$(notdir $(NOTEBOOK)).ipynb
 
-test: $(VENV)/tested lint
-	$(PY) -m pytest
+check: lint
+	$(PY) -m pytest -m "not slow" $(CHECKED)
+
+test: lint
+	$(PY) -m pytest -m "not slow"
+
+test-all: lint
+	$(PY) -m pytest --hypothesis-profile=full
 	GAIT_PROFILE=quick GAIT_DATA=synthetic GAIT_RESULTS=$$(mktemp -d) $(PY) -m pytest -o addopts=-q \
 		--nbmake --nbmake-timeout=600 gait_recognition.ipynb notebooks
 

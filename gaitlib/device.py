@@ -1,8 +1,14 @@
 """The device that networks train on: chosen by one call, never on import."""
 
+import contextlib
+import importlib
 import os
+import platform
+import re
+from pathlib import Path
 
 import keras
+import numpy as np
 import psutil
 
 from gaitlib.errors import GaitDataError
@@ -89,6 +95,26 @@ def device_name() -> str:
     """Backend and device that networks train on, for people to read."""
     device = "GPU" if has_gpu() else f"CPU ({psutil.cpu_count(logical=False) or psutil.cpu_count()} cores)"
     return f"Keras {keras.__version__} on {keras.backend.backend()}, {device}"
+
+
+def machine() -> str:
+    """Processor, its widest vector instructions, and versions: what figures may depend on in their last digits."""
+    config = np.show_config(mode="dicts")
+    simd = config["SIMD Extensions"]
+    modules = ("gaitlib", keras.backend.backend(), "keras", "numpy", "scipy", "sklearn", "pandas")
+    versions = [f"{name} {importlib.import_module(name).__version__}" for name in modules]
+    return "\n".join([
+        f"{_processor()}, {[*simd['baseline'], *simd.get('found', [])][-1]}, {psutil.cpu_count()} threads",
+        f"Python {platform.python_version()}, {', '.join(versions)}",
+    ])  # fmt: skip
+
+
+def _processor() -> str:
+    """Its name; Linux tells it in a file only."""
+    with contextlib.suppress(OSError):
+        if name := re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()):
+            return name[1]
+    return platform.processor() or platform.machine()
 
 
 def thread_count() -> int:

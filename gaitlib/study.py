@@ -22,7 +22,8 @@ from gaitlib.trials import TrialSet
 MEMORY_OF_A_FOLD = 2_500_000_000  # bytes; 1.7 GB were measured at most
 CLASSICAL = ("majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket")
 _HAS_AEON = importlib.util.find_spec("aeon") is not None  # an extra, which minirocket needs
-NETWORKS = ("compact_gru", "gru_cnn_fusion")  # those that go through all protocols
+SLOW = "gru_cnn_fusion"  # a minute a fold
+CODED_TWICE = "gru_cnn_fusion_encoded"  # it trains the autoencoder of encoded_gru once more
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Profile:
         Hold validation subjects (or walks) back and stop early; else all epochs are run at a falling rate.
     folds : int
         Of the subject K-fold.
+    thorough : bool
+        Also train what takes longest and adds least to the story.
     """
 
     name: str
@@ -46,14 +49,15 @@ class Profile:
     epochs: int
     watched: bool
     folds: int
+    thorough: bool = False
 
 
 PROFILES = {
     p.name: p
     for p in (
-        Profile("quick", {"n_subjects": 3, "n_walks": 2}, epochs=1, watched=False, folds=2),
+        Profile("quick", {"n_subjects": 4, "n_walks": 2}, epochs=1, watched=False, folds=2),
         Profile("default", {"n_subjects": 12, "n_walks": 5}, epochs=7, watched=False, folds=2),
-        Profile("full", {"n_subjects": 12, "n_walks": 20}, epochs=100, watched=True, folds=5),
+        Profile("full", {"n_subjects": 12, "n_walks": 20}, epochs=100, watched=True, folds=5, thorough=True),
     )
 }
 
@@ -128,11 +132,13 @@ def readable_kinds(trials) -> list[str]:
     return found
 
 
-def left_out(trials) -> str:
+def left_out(trials, chosen: Profile) -> str:
     """What models are left out and why, empty where there are none; those on waveforms belong to another study."""
     known = (*readable_kinds(trials), *recipes.WAVEFORM_KINDS, "autoencoder")
     names = [n for n in models.available() if models.info(n).kind not in known]
     sentences = []
+    if CODED_TWICE not in names and not chosen.thorough:
+        sentences.append(f"{CODED_TWICE} is for the full profile: it trains the autoencoder of encoded_gru once more.")
     if names:
         have = " and ".join(trials.modalities)
         sentences.append(f"These recordings hold {have} only, so {', '.join(names)} are left out.")
@@ -153,13 +159,20 @@ def training(chosen: Profile, kind: str) -> Training:
 def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
     """Every model that can read the trials, with the settings of the profile."""
     kinds = [kind for kind in readable_kinds(trials) if kind != "time series" or _HAS_AEON]
-    names = [name for kind in kinds for name in models.available(kind)]
+    names = {name for kind in kinds for name in models.available(kind)} - (
+        {CODED_TWICE} if not chosen.thorough else set()
+    )
     return {name: GaitClassifier(name, training=training(chosen, models.info(name).kind)) for name in sorted(names)}
 
 
 def chosen_few(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
-    """The models that go through all protocols: classical ones, one network, one fusion where there is pressure."""
-    return {name: every[name] for name in (*CLASSICAL, *NETWORKS) if name in every}
+    """The models that go through all protocols: classical ones and one network."""
+    return {name: every[name] for name in (*CLASSICAL, "compact_gru") if name in every}
+
+
+def fusion(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
+    """The fusion of the reference study, where there is pressure."""
+    return {name: every[name] for name in (SLOW,) if name in every}
 
 
 def contenders(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
@@ -168,9 +181,9 @@ def contenders(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
 
 
 def once(trials, watched: bool) -> Protocol:
-    """A single split: other subjects where there are three, else other walks; ``watched`` holds validation back."""
-    split = SubjectHoldout if len(set(trials.subjects)) >= 3 else RandomTrialSplit
-    return split(validation=watched)
+    """A single split in halves: other subjects where there are four, else other walks; ``watched`` holds some back."""
+    split = SubjectHoldout if len(set(trials.subjects)) >= 4 else RandomTrialSplit
+    return split(test=0.5, validation=watched)
 
 
 def protocols(chosen: Profile, trials) -> list[Protocol]:
@@ -183,21 +196,33 @@ def protocols(chosen: Profile, trials) -> list[Protocol]:
     ]
 
 
-def feature_strategies(chosen: Profile, trials) -> dict[str, dict[str, GaitClassifier]]:
-    """The same networks on other features of the skeleton: {network: {features: classifier}}."""
+def slow_protocols(chosen: Profile, trials) -> list[Protocol]:
+    """Those of a model that takes a minute a fold: fewer folds, unless the profile is thorough."""
+    every = protocols(chosen, trials)
+    return every if chosen.thorough else every[1:]
+
+
+def feature_strategies(chosen: Profile, trials, every) -> dict[str, dict[str, GaitClassifier]]:
+    """The same network on other features of the skeleton: {network: {name: classifier}}, plain positions first.
+
+    All features for a network that reads the skeleton alone. The fusion, which learns slowly, is asked one question,
+    whether its default features are better than positions, unless the profile is thorough.
+    """
     found = {}
-    for name in ("gru", "gru_cnn_fusion"):
+    for name in ("gru", SLOW):
         kind = models.info(name).kind
         if kind in readable_kinds(trials):
-            settings = training(chosen, kind)
+            features = recipes.FEATURES if chosen.thorough or name != SLOW else ["positions"]
             found[name] = {
-                f"{name}, {features}": GaitClassifier(name, recipes.steps_for(trials, kind, features), settings)
-                for features in recipes.FEATURES
+                f"{name}, {f}": GaitClassifier(name, recipes.steps_for(trials, kind, f), training(chosen, kind))
+                for f in features
             }
+            if len(found[name]) == 1:
+                found[name] |= fusion(every)
     return found
 
 
-def fusion_trainings(chosen: Profile) -> dict[str, GaitClassifier]:
+def fusion_trainings(chosen: Profile, every) -> dict[str, GaitClassifier]:
     """Skeleton and pressure joined late and early, trained in one step and in three (Jun et al. 2021).
 
     Three steps run three times as many epochs, the last ones at a third of the rate; the heads under which the encoders
@@ -206,12 +231,10 @@ def fusion_trainings(chosen: Profile) -> dict[str, GaitClassifier]:
     whole = training(chosen, "fusion")
     alone = [Training(**whole.get_params() | {"encoder": modality}) for modality in ("skeleton", "pressure")]
     gentle = Training(**whole.get_params() | {"learning_rate": whole.learning_rate / 3})  # joint fine-tuning
-    return {
-        "scores, end to end": GaitClassifier("score_fusion", training=whole),
-        "scores, three steps": GaitClassifier("score_fusion", training=[*alone, gentle]),
-        "features, end to end": GaitClassifier("gru_cnn2d_fusion", training=whole),
-        "features, three steps": GaitClassifier("gru_cnn2d_fusion", training=[*alone, gentle]),
-    }
+    found = {}
+    for name in ("score_fusion", "gru_cnn2d_fusion"):
+        found |= {name: every[name], f"{name}, three steps": GaitClassifier(name, training=[*alone, gentle])}
+    return found
 
 
 def published_claims(trials):

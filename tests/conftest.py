@@ -1,29 +1,16 @@
-"""Fixtures for all tests: a cache of their own, tiny synthetic trials, files in the Kinect v2 layout, real data."""
+"""Fixtures for all tests: tiny synthetic trials, files in the Kinect v2 layout, real data."""
 
 import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from planted import planted_trials
 
-settings.register_profile("gaitlib", deadline=None)
-settings.load_profile("gaitlib")
+pytest_plugins = ["suite"]
 
 REAL_KINECT = Path("kinect_v2_pathological", "Pathological_Gaits_6subjects_2kinects.zip")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory):
-    """No test reads or writes the user's cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAITLIB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +23,13 @@ def tiny_trials():
 def write_kinect_tree():
     """A function that writes trials in the layout of the Kinect v2 recordings."""
     return _write_kinect_tree
+
+
+def pytest_collection_modifyitems(items):
+    """Real recordings take their time to read, whatever is asked of them."""
+    for item in items:
+        if "real_kinect_zip" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

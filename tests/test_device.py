@@ -26,6 +26,7 @@ def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_mixed_precision_computes_in_float16_and_answers_in_float32():
     done = run(MIXED.replace("DEVICE", "'cpu'"))
     assert done.returncode == 0, done.stderr
@@ -45,6 +46,7 @@ def test_too_late_a_choice_says_so(monkeypatch):
     assert device.chosen_device() == before
 
 
+@pytest.mark.slow
 def test_a_precision_that_the_folds_would_not_know_is_refused():
     late = "import keras; keras.config.set_dtype_policy('mixed_float16')"
     done = run(f"{late}; from gaitlib.device import chosen_device; chosen_device()")

@@ -20,6 +20,7 @@ def test_data_come_from_the_argument_the_environment_the_folder_or_are_synthetic
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GAIT_DATA", raising=False)
+    monkeypatch.setenv("GAIT_PROFILE", "quick")
     assert study.open_data().name.startswith("SYNTHETIC")
     for place in ("data", "other", "third"):
         (tmp_path / place).mkdir()
@@ -45,12 +46,13 @@ def test_without_pressure_the_fusion_models_are_left_out_in_a_sentence(tiny_tria
     every = study.classifiers(study.profile("quick"), tiny_trials)
     kinds = {gaitlib.models.info(name).kind for name in every}
     assert kinds == {"sequence", "code", "classical", "gait parameters", "time series"}
-    sentence = study.left_out(tiny_trials)
+    sentence = study.left_out(tiny_trials, study.profile("quick"))
     assert sentence.startswith("These recordings hold skeleton only, so ")
     assert set(sentence[len("These recordings hold skeleton only, so ") : -len(" are left out.")].split(", ")) == (
         set(gaitlib.models.available()) - set(every) - {"autoencoder"} - WAVEFORM_MODELS
     )
-    assert set(study.feature_strategies(study.profile("quick"), tiny_trials)) == {"gru"}
+    assert set(study.feature_strategies(study.profile("quick"), tiny_trials, every)) == {"gru"}
+    assert not study.fusion(every)
 
 
 def test_trials_that_lack_a_modality_are_left_out_or_named(tmp_path):
@@ -71,16 +73,29 @@ def test_trials_of_ones_own_are_handed_on(tiny_trials):
 
 def test_with_pressure_every_classifier_is_tried():
     trials = gaitlib.synthetic_trials(2, 1)
-    chosen = study.profile("quick")
-    assert set(study.classifiers(chosen, trials)) == set(gaitlib.models.available()) - {"autoencoder"} - WAVEFORM_MODELS
-    assert study.left_out(trials) == ""
-    few = study.chosen_few(study.classifiers(chosen, trials))
-    classical = ["majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket"]
-    assert list(few) == [*classical, "compact_gru", "gru_cnn_fusion"]
+    tried = set(gaitlib.models.available()) - {"autoencoder"} - WAVEFORM_MODELS
+    full = study.profile("full")
+    assert set(study.classifiers(full, trials)) == tried
+    assert study.left_out(trials, full) == ""
+    every = study.feature_strategies(full, trials, study.classifiers(full, trials))
+    assert all(len(own) == len(gaitlib.recipes.FEATURES) for own in every.values())
+    assert len(study.slow_protocols(full, trials)) == 3
+
+
+def test_the_shorter_profiles_leave_out_what_takes_longest_and_say_so():
+    trials, chosen = gaitlib.synthetic_trials(2, 1), study.profile("default")
+    every = study.classifiers(chosen, trials)
+    assert set(study.classifiers(study.profile("full"), trials)) - set(every) == {"gru_cnn_fusion_encoded"}
+    assert study.left_out(trials, chosen).startswith("gru_cnn_fusion_encoded is for the full profile")
+    few = study.chosen_few(every)
+    assert list(few) == ["majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket", "compact_gru"]
     assert set(study.contenders(few)) < set(few)
-    strategies = study.feature_strategies(chosen, trials)
-    assert set(strategies) == {"gru", "gru_cnn_fusion"}
-    assert all(len(own) == len(gaitlib.recipes.FEATURES) for own in strategies.values())
+    assert list(study.fusion(every)) == ["gru_cnn_fusion"]
+    assert [p.claim for p in study.slow_protocols(chosen, trials)] == ["a new person", "a new walk of a known person"]
+    strategies = study.feature_strategies(chosen, trials, every)
+    assert len(strategies["gru"]) == len(gaitlib.recipes.FEATURES)
+    assert list(strategies["gru_cnn_fusion"]) == ["gru_cnn_fusion, positions", "gru_cnn_fusion"]
+    assert strategies["gru_cnn_fusion"]["gru_cnn_fusion"] is every["gru_cnn_fusion"]  # its folds are in the store
 
 
 def test_the_full_profile_is_the_published_size_and_watches_other_people():
@@ -91,13 +106,17 @@ def test_the_full_profile_is_the_published_size_and_watches_other_people():
 
 
 def test_three_steps_train_each_encoder_before_the_whole():
-    stages = study.fusion_trainings(study.profile("quick"))["features, three steps"].training
+    chosen = study.profile("quick")
+    every = study.classifiers(chosen, gaitlib.synthetic_trials(2, 1))
+    trainings = study.fusion_trainings(chosen, every)
+    assert trainings["gru_cnn2d_fusion"] is every["gru_cnn2d_fusion"]  # its fold is in the store
+    stages = trainings["gru_cnn2d_fusion, three steps"].training
     assert [stage.encoder for stage in stages] == ["skeleton", "pressure", None]
     assert stages[2].learning_rate < stages[0].learning_rate
 
 
 def test_a_single_split_holds_subjects_out_where_there_are_enough():
-    for n_subjects, unit in ((2, "walk"), (3, "subject"), (4, "subject")):
+    for n_subjects, unit in ((2, "walk"), (3, "walk"), (4, "subject"), (5, "subject")):
         trials = planted_trials(n_subjects, n_walks=3)
         protocol = study.once(trials, watched=True)
         (fold,) = protocol.folds(trials)

@@ -383,6 +383,7 @@ print(model.predict_proba(trials).shape, bool(model.history_["loss"].notna().all
 """
 
 
+@pytest.mark.slow
 def test_trains_on_jax_where_tensorflow_cannot_be_imported():
     pytest.importorskip("jax", reason="the test extra brings JAX")
     env = {**os.environ, "KERAS_BACKEND": "jax"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as numpy_arrays
 from sklearn.model_selection import GroupKFold, KFold
@@ -440,7 +440,6 @@ def test_digest_does_not_depend_on_source_report_or_the_order_of_modalities():
     assert turned.digest() == trials.digest()
 
 
-@settings(max_examples=30)
 @given(i=st.integers(0, 47), place=st.integers(0), bit=st.integers(0, 31))
 def test_digest_changes_with_every_bit(tiny_trials, i, place, bit):
     m = tiny_trials.modality("skeleton")
@@ -501,7 +500,6 @@ def test_save_and_load_give_back_everything(tmp_path):
 
 
 @given(INDEX)
-@settings(max_examples=40)
 def test_every_part_survives_saving(tmp_path_factory, index):
     part = make()[index]
     assert_equal(TrialSet.load(part.save(tmp_path_factory.getbasetemp() / "part.npz")), part)
@@ -511,7 +509,6 @@ def test_every_part_survives_saving(tmp_path_factory, index):
     shapes=st.lists(st.one_of(st.none(), st.tuples(st.integers(1, 4), st.just(2))), min_size=1, max_size=5),
     data=st.data(),
 )
-@settings(max_examples=40)
 def test_any_values_survive_saving(tmp_path_factory, shapes, data):
     if all(s is None for s in shapes):
         shapes[0] = (1, 2)
@@ -578,7 +575,6 @@ def saved(tmp_path_factory) -> bytes:
     return make().save(tmp_path_factory.mktemp("saved") / "t.npz").read_bytes()
 
 
-@settings(max_examples=100)
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_gives_the_same_trials(saved, tmp_path_factory, data):
     content = bytearray(saved)

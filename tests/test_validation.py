@@ -4,13 +4,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import gaitlib
 from gaitlib.validation import cut_validation
-
-quick = settings(deadline=None, max_examples=60)
 
 
 def table(rows):
@@ -41,7 +39,6 @@ def n_watched(unit, n_units):
 
 
 @pytest.mark.parametrize("unit", ["subject", "walk"])
-@quick
 @given(rows=ROWS, seed=st.integers(0, 99))
 def test_a_cut_is_made_exactly_where_one_is_possible(unit, rows, seed):
     trials = table(rows)
@@ -91,7 +88,6 @@ def test_where_few_cuts_are_possible_one_is_found_by_every_seed():
         assert set(trials.subjects[validation]) == {"free1", "free2"}
 
 
-@quick
 @given(seed=st.integers(0, 2**31))
 def test_the_same_seed_gives_the_same_cut_whatever_else_is_drawn(seed):
     trials = complete(8)

@@ -8,6 +8,7 @@ processes would live on from fold to fold, and one that is killed would take the
 import atexit
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,8 @@ except ImportError:  # Windows
 # gets a process that imports anew.
 FORKS = sys.platform == "linux" and keras.backend.backend() == "tensorflow"
 SERVE = "from gaitlib.evaluation.processes import serve; serve()"
+# What TensorFlow's C++ parts say of a GPU that is not there, at any TF_CPP_MIN_LOG_LEVEL
+NO_GPU = re.compile(rb"WARNING: All log messages before absl|[IWE]\d{4} .*(cuda|CUDA|cuInit)")
 
 
 class ProcessDiedError(Exception):
@@ -134,9 +137,11 @@ class _Server:
             [sys.executable, "-c", SERVE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=environment | {"GAITLIB_SOCKETS": self._folder.name},
             start_new_session=True,  # an interrupt from the keyboard is for this process, which then ends the children
         )
+        threading.Thread(target=_hand_on, args=[self._process.stderr], daemon=True).start()
         self.address = self._process.stdout.readline().decode().strip()
         if not self.address:
             raise RuntimeError("the process that trains folds could not start; its message is on standard error")
@@ -149,6 +154,13 @@ class _Server:
         self._process.stdout.close()
         self._process.wait()
         self._folder.cleanup()
+
+
+def _hand_on(lines):
+    """To this process's own standard error, less what is said of a GPU that is not there."""
+    for line in lines:
+        if not NO_GPU.match(line):
+            os.write(2, line)
 
 
 def serve():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import gaitlib
@@ -146,7 +146,6 @@ def test_written_trials_come_back_bit_by_bit(trials, tree):
     assert loaded.name == "Azure Kinect and pressure, simulated by healthy people, 2 subjects"
 
 
-@settings(max_examples=40)
 @given(data=st.data(), seed=st.integers(0, 10**6), scale_m=st.sampled_from([0.01, 1, 8, 20]))
 def test_whatever_frames_are_missing_trials_come_back(tmp_path_factory, data, seed, scale_m):
     n = data.draw(st.integers(20, 60))
@@ -701,7 +700,6 @@ def edit(content: bytes, edits) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["skeleton", "pressure"])
-@settings(max_examples=40)
 @given(edits=EDITS)
 def test_whatever_happens_to_a_file_it_is_usable_or_refused_and_its_neighbours_do_not_matter(
     trials, tmp_path_factory, kind, edits

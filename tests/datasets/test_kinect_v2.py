@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gaitlib import GaitDataError, conventions, datasets, load_trials
@@ -575,7 +575,6 @@ def small_archive(tiny_trials, write_kinect_tree, tmp_path_factory):
     return zipped(folder / "tree", folder / "small.zip").read_bytes(), load(folder / "tree")
 
 
-@settings(max_examples=100)
 @given(data=st.data())
 def test_whatever_happens_to_an_archive_it_loads_right_or_is_refused(small_archive, tmp_path_factory, data):
     content, good = small_archive
@@ -680,7 +679,6 @@ def mutable(tiny_trials, write_kinect_tree, tmp_path_factory):
     return folder, bad, (folder / bad).read_bytes(), trials[trials.table["source"] != bad]
 
 
-@settings(max_examples=200)
 @given(changes=CHANGES)
 def test_whatever_happens_to_a_file_trials_are_finite_or_it_is_refused(mutable, changes):
     folder, bad, content, others = mutable
@@ -699,7 +697,6 @@ def test_whatever_happens_to_a_file_trials_are_finite_or_it_is_refused(mutable, 
         assert_same_trials(skipping, trials)
 
 
-@settings(max_examples=100)
 @given(changes=CHANGES)
 def test_what_becomes_of_a_file_does_not_depend_on_its_neighbours(mutable, tmp_path_factory, changes):
     folder, bad, content, _ = mutable

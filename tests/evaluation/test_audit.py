@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted_trials
 from sklearn.preprocessing import StandardScaler
@@ -75,7 +75,6 @@ def test_synthetic_walks_have_a_clean_receipt():
 ROWS = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 9), st.sampled_from("XY")), min_size=4, max_size=60)
 
 
-@settings(max_examples=60, deadline=None)
 @given(rows=ROWS, seed=st.integers(0, 99))
 def test_no_protocol_of_gaitlib_splits_a_subject_or_walk(rows, seed):
     subject, walk, label = zip(*rows, strict=True)

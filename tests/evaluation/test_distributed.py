@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("distributed", reason="needs pip install 'gaitlib[distributed]'")
+pytestmark = pytest.mark.slow
 
 STUDY = """
 import os, signal, sys, threading, time

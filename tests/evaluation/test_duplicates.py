@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted_trials
 from scipy import stats
@@ -50,7 +50,6 @@ def share_by_brute_force(a, b, frames) -> float:
     return len(blocks[0] & blocks[1]) / min(map(len, blocks))
 
 
-@settings(max_examples=40)
 @given(
     channels=st.sampled_from([1, 2, 5, 16, 31, 32, 75]),
     cuts=st.lists(st.tuples(st.integers(0, 80), st.integers(40, 90)), min_size=1, max_size=5),

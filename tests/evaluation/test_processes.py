@@ -17,6 +17,7 @@ import pytest
 
 from gaitlib.evaluation.processes import FORKS, NURSERY, Nursery, ProcessDiedError
 
+pytestmark = pytest.mark.slow
 only_where_forked = pytest.mark.skipif(not FORKS, reason="processes start anew here")
 
 
@@ -128,9 +129,11 @@ def test_layers_that_a_user_registered_are_registered_there_too():
 
 
 PARENT = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from gaitlib.evaluation.processes import NURSERY
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been started by somebody who ignores it
 
 def work(file):
     Path(file).write_text(f"{os.getpid()} {os.getppid()}")

@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from planted_runs import planted_runs
 from sklearn.base import clone
@@ -24,7 +24,6 @@ from gaitlib.evaluation.audit import audit_split
 from gaitlib.evaluation.duplicates import find_copies
 from gaitlib.evaluation.protocols import KNOWN_PERSON, NEW_PERSON
 
-quick = settings(deadline=None, max_examples=40)
 NEW = [LeaveOneSubjectOut, SubjectKFold, SubjectHoldout]
 KNOWN = [TrialKFold, RandomTrialSplit]
 EVERY = [*NEW, *KNOWN]
@@ -90,7 +89,6 @@ def same(folds, others):
 
 
 @pytest.mark.parametrize("protocol", EVERY)
-@quick
 @given(trials=COMPLETE, seed=st.integers(0, 99))
 def test_complete_tables_are_split_cleanly(protocol, trials, seed):
     made = protocol(seed=seed) if protocol is not TrialKFold else protocol(n_splits=3, seed=seed)
@@ -105,7 +103,6 @@ def test_complete_tables_are_split_cleanly(protocol, trials, seed):
 
 
 @pytest.mark.parametrize("protocol", EVERY)
-@quick
 @given(trials=SPARSE, seed=st.integers(0, 99))
 def test_sparse_tables_are_split_cleanly_or_refused(protocol, trials, seed):
     made = protocol(seed=seed).set_params(**{"n_splits": 2} if protocol in (SubjectKFold, TrialKFold) else {})
@@ -129,7 +126,6 @@ def can_leave_one_out(trials):
     return len(set(labels)) > 1
 
 
-@quick
 @given(trials=SPARSE, seed=st.integers(0, 99))
 def test_leaving_one_subject_out_is_refused_only_where_it_is_impossible(trials, seed):
     if can_leave_one_out(trials):
@@ -190,7 +186,6 @@ def test_trial_protocols_claim_a_known_person_only_and_show_it(protocol):
 # -- brute force -----------------------------------------------------------------------------------------
 
 
-@quick
 @given(trials=COMPLETE)
 def test_each_subject_is_left_out_once_under_its_name(trials):
     tested = {fold.name: fold.test.tolist() for fold in LeaveOneSubjectOut().folds(trials)}
@@ -211,7 +206,6 @@ def test_the_holdout_is_the_asked_share_of_the_subjects(share, n_tested):
     assert len(set(trials.subjects[fold.test])) == n_tested
 
 
-@quick
 @given(n_walks=st.integers(1, 4), share=st.sampled_from([0.2, 0.25, 0.4]), seed=st.integers(0, 99))
 def test_the_random_split_tests_the_asked_share_of_each_class(n_walks, share, seed):
     trials = complete(6, 3, n_walks)
@@ -221,7 +215,6 @@ def test_the_random_split_tests_the_asked_share_of_each_class(n_walks, share, se
     assert all(abs(n - share * 6 * n_walks) < 1 for n in tested)
 
 
-@quick
 @given(n_walks=st.integers(1, 4), n_splits=st.integers(2, 5), seed=st.integers(0, 99))
 def test_trial_folds_hold_like_shares_of_each_class(n_walks, n_splits, seed):
     trials = complete(6, 3, n_walks, views=(2,))
@@ -247,7 +240,6 @@ def one_class_each(n_subjects, n_walks=(2, 3)):
     return table(rows_of(walks[:, None] * (classes[:, None] == np.arange(len(n_subjects)))))
 
 
-@quick
 @given(n_subjects=st.lists(st.integers(4, 9), min_size=2, max_size=3), seed=st.integers(0, 99))
 def test_stratified_folds_hold_like_shares_of_the_subjects_of_each_class(n_subjects, seed):
     trials, made = one_class_each(n_subjects, (3,)), SubjectKFold(3, seed=seed, stratify=True)
@@ -269,7 +261,6 @@ def test_without_stratification_a_class_may_be_missing_from_a_fold():
     assert missed[True] == 0 < missed[False]
 
 
-@quick
 @given(trials=st.one_of(COMPLETE, SPARSE), n_splits=st.integers(2, 4), seed=st.integers(0, 99))
 def test_stratified_subject_folds_are_clean_or_refused(trials, n_splits, seed):
     made = SubjectKFold(n_splits, seed=seed, stratify=True)
@@ -298,7 +289,6 @@ def numbered(n_subjects=6, n_repetitions=3, views=2):
     return trials
 
 
-@quick
 @given(st.integers(2, 8), st.integers(3, 5), st.integers(1, 3), st.integers(0, 99))
 def test_each_repetition_of_everybody_is_tested_once(n_subjects, n_repetitions, views, seed):
     trials, made = numbered(n_subjects, n_repetitions, views), LeaveOneRepetitionOut(seed=seed)
@@ -358,7 +348,6 @@ def test_a_walk_whose_views_have_two_numbers_is_refused():
 
 
 @pytest.mark.parametrize("protocol", REPEATABLE)
-@quick
 @given(trials=COMPLETE, n_splits=st.integers(2, 4), repeats=st.integers(2, 4), seed=st.integers(0, 99))
 def test_each_repeat_tests_each_trial_once(protocol, trials, n_splits, repeats, seed):
     made = protocol(n_splits, seed=seed, repeats=repeats)

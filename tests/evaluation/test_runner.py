@@ -25,11 +25,12 @@ import gaitlib
 from gaitlib import GaitClassifier, LeaveOneSubjectOut, RandomTrialSplit, SubjectHoldout, Training, TrialKFold
 from gaitlib.errors import GaitDataError
 from gaitlib.evaluation import Receipt
-from gaitlib.evaluation.description import _canonical
+from gaitlib.evaluation.description import _canonical, describe
 from gaitlib.evaluation.fold import fold_seed
 from gaitlib.models import Builder, info
 from gaitlib.models.registry import REFERENCE_INPUTS
 from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Step, SummaryStatistics, Tensors
+from gaitlib.saving import digest
 
 TREES = GaitClassifier(Builder("extra_trees", n_estimators=30))
 WITH_PLANTED = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
@@ -196,6 +197,7 @@ print(runs.predictions().to_json(double_precision=15))
 """
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_and_gives_the_same_table(tmp_path):
     (tmp_path / "study.py").write_text(KILLED)
 
@@ -343,6 +345,7 @@ gaitlib.benchmark({"net": model}, trials, [gaitlib.SubjectHoldout()], store=sys.
 """
 
 
+@pytest.mark.slow
 def test_a_changed_layer_of_ones_own_is_another_run(tmp_path):
     for factor in ("1", "100", "1"):
         (tmp_path / "study.py").write_text(LAYER.replace("FACTOR", factor))
@@ -369,6 +372,7 @@ gaitlib.benchmark(trees, trials, store=store, progress=False)
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_what_is_finished_stays(tmp_path):
     """A limit on the size of a file gives the same error in the middle of writing as a full disk."""
     command = [sys.executable, "-c", FULL, tmp_path / "store", "60", "50000"]
@@ -380,6 +384,7 @@ def test_a_full_disk_is_told_and_what_is_finished_stays(tmp_path):
     assert [p.name for p in tmp_path.glob("store/extra_trees-*/*")] == ["run.json"]  # nothing half written
 
 
+@pytest.mark.slow
 def test_two_programs_may_fill_one_store(tmp_path):
     (tmp_path / "study.py").write_text(KILLED)
     command = [sys.executable, tmp_path / "study.py", tmp_path / "store", "live"]
@@ -408,28 +413,25 @@ def test_a_damaged_fold_is_trained_again(tiny_trials, tmp_path, file):
     assert damaged.read_text() != "{"
 
 
-def test_the_key_changes_with_everything_that_matters(tiny_trials, tmp_path):
-    def folders():
-        return {f.name for f in tmp_path.iterdir()}
+def test_the_key_changes_with_everything_that_matters(tiny_trials):
+    def key(model=None, trials=tiny_trials, protocol=None, seed=0):
+        protocol = protocol or SubjectHoldout()
+        return digest(describe("net", model or tiny(), trials, protocol, protocol.folds(trials), seed, n_threads=1))
 
-    holdout = [SubjectHoldout()]
     relabelled = tiny_trials.table.assign(label=np.roll(tiny_trials.labels, 1))
-    cases = [
-        (tiny(epochs=1), tiny_trials, holdout, {}),
-        (tiny(epochs=1, l2=0.1), tiny_trials, holdout, {}),
-        (tiny(epochs=1), tiny_trials, [SubjectHoldout(seed=1)], {}),
-        (tiny(epochs=1), tiny_trials, [SubjectHoldout(validation=False)], {}),
-        (tiny(epochs=1), tiny_trials, holdout, {"seed": 1}),
-        (tiny(epochs=1), replace(tiny_trials, table=relabelled), holdout, {}),
-        (tiny(epochs=1), CentrePelvis().fit_transform(tiny_trials), holdout, {}),
-        (GaitClassifier(other_network, training=Training(epochs=1)), tiny_trials, holdout, {}),
-        (tiny(epochs=1).set_params(seed=1), tiny_trials, holdout, {}),
-    ]
-    for n, (model, trials, protocols, options) in enumerate(cases, 1):
-        bench({"net": model}, trials, tmp_path, protocols, **options)
-        assert len(folders()) == n
-    bench({"net": tiny(epochs=1)}, tiny_trials, tmp_path, holdout)  # built later, so its layers are numbered on
-    assert len(folders()) == len(cases)
+    cases = {
+        "as it is": key(),
+        "training": key(tiny(l2=0.1)),
+        "other split": key(protocol=SubjectHoldout(seed=1)),
+        "nothing watched": key(protocol=SubjectHoldout(validation=False)),
+        "seed of the benchmark": key(seed=1),
+        "seed of the model": key(tiny().set_params(seed=1)),
+        "labels": key(trials=replace(tiny_trials, table=relabelled)),
+        "recordings": key(trials=CentrePelvis().fit_transform(tiny_trials)),
+        "network": key(GaitClassifier(other_network, training=Training(epochs=2, batch_size=16))),
+    }
+    assert len(set(cases.values())) == len(cases), cases
+    assert key() == cases["as it is"]  # built later, so its layers are numbered on
 
 
 def test_the_fold_seed_depends_on_seeds_and_fold_alone():
@@ -473,6 +475,8 @@ class DiesOn(Step):
         return trials
 
 
+@pytest.mark.slow
+@pytest.mark.own_processes
 def test_a_killed_fold_is_recorded_and_tried_again(tiny_trials, tmp_path):
     (tmp_path / "deadly").write_text("")
     steps = make_pipeline(DiesOn("s02", str(tmp_path / "deadly")), SummaryStatistics())
@@ -561,6 +565,8 @@ def test_a_network_built_again_is_the_same_network(name):
 # -- folds in processes ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.own_processes
 def test_folds_at_once_give_the_numbers_of_one_after_the_other_to_the_last_bit(tmp_path):
     trials = gaitlib.synthetic_trials(n_subjects=3, n_walks=1)
     fusion = Builder("gru_cnn_fusion", project=32, units=(16, 8))

@@ -13,6 +13,7 @@ from lrp_reference import randomised
 from gaitlib.explain.lrp import lrp
 from gaitlib.models import build
 
+pytestmark = pytest.mark.slow
 SIZES = {
     "gru_cnn_fusion": {"skeleton": (6, 4), "pressure": (14, 5)},
     "attention": {"skeleton": (6, 4)},

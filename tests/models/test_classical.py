@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted_trials
 from scipy.special import expit
@@ -157,7 +157,6 @@ def test_it_is_aeons_transformer_and_a_ridge_classifier():
     np.testing.assert_array_equal(ours.predict(new), expected.argmax(axis=1))
 
 
-@settings(max_examples=50)
 @given(data=st.data())
 def test_padding_is_replaced_by_the_last_real_frame(data):
     lengths = data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=4))

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted_trials
 
@@ -29,7 +29,6 @@ from gaitlib.preprocessing.gait_cycle import PARAMETERS
 
 JOINTS = ("pelvis", *(f"{side}_{joint}" for side in SIDES for joint in ("ankle", "foot")))
 CHANNELS = skeleton_channels(JOINTS)
-quick = settings(deadline=None, max_examples=25)
 
 
 @dataclass(frozen=True)
@@ -124,14 +123,12 @@ walkers = st.builds(
 # -- events ----------------------------------------------------------------------------------------------
 
 
-@quick
 @given(walker=walkers, heading_deg=st.floats(-180, 180))
 def test_clean_events_are_found_within_about_a_frame(walker, heading_deg):
     found = gait_events(recorded([walker], heading_deg=heading_deg))
     assert np.abs(errors_s(found, walker, 6.0)).max() < 0.04
 
 
-@quick
 @given(walker=walkers, seed=st.integers(0, 1000))
 def test_events_survive_noise_and_lost_frames(walker, seed):
     found = gait_events(recorded([walker], noise_m=0.01, lost=0.12, seed=seed))
@@ -140,7 +137,6 @@ def test_events_survive_noise_and_lost_frames(walker, seed):
     assert errors.max() < 0.1
 
 
-@quick
 @given(seed=st.integers(0, 1000), n_frames=st.integers(2, 200), noise=st.floats(0.001, 0.5))
 def test_events_alternate_on_each_side_whatever_the_input(seed, n_frames, noise):
     rng = np.random.default_rng(seed)
@@ -177,7 +173,6 @@ def test_trials_do_not_touch_each_other():
 # -- parameters ------------------------------------------------------------------------------------------
 
 
-@quick
 @given(walker=walkers, heading_deg=st.floats(-180, 180))
 def test_parameters_of_a_clean_walk_are_those_of_the_walker(walker, heading_deg):
     found = gait_parameters(recorded([walker], heading_deg=heading_deg)).iloc[0]

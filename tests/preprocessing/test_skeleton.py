@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted_trials
 from scipy.spatial.transform import Rotation
@@ -12,7 +12,6 @@ from gaitlib.conventions import skeleton_channels
 from gaitlib.preprocessing import AddJointAngles, AddVelocity, AlignHeading, CentrePelvis, ScaleStature, SelectJoints
 from gaitlib.preprocessing.skeleton import ANGLES, body_length_m, included_angle_deg, position_columns
 
-quick = settings(deadline=None, max_examples=25)
 EVERY_STEP = [
     SelectJoints(["left_knee", "head"]),
     AlignHeading(),
@@ -135,7 +134,6 @@ def test_selecting_no_joint_is_refused():
 # -- AddVelocity -----------------------------------------------------------------------------------------
 
 
-@quick
 @given(
     steps=st.lists(st.integers(1, 8), min_size=2, max_size=20),
     coefficients=st.lists(st.tuples(*[st.integers(-4, 4)] * 3), min_size=3, max_size=3),
@@ -228,7 +226,6 @@ def test_body_length_is_not_moved_by_one_wild_frame():
     assert usual == moved
 
 
-@quick
 @given(k=st.floats(0.2, 5))
 def test_a_body_k_times_as_large_looks_the_same(k):
     small, large = ScaleStature().fit_transform(WALKS), ScaleStature().fit_transform(changed(WALKS, lambda v: k * v))
@@ -259,7 +256,6 @@ def test_a_body_without_length_is_refused(bad):
 # -- AlignHeading ----------------------------------------------------------------------------------------
 
 
-@quick
 @given(angle=st.floats(-np.pi, np.pi))
 def test_any_turn_about_the_vertical_is_undone(angle):
     straight, again = AlignHeading().fit_transform(WALKS), AlignHeading().fit_transform(turned(WALKS, angle))
@@ -316,7 +312,6 @@ def test_angle_of_a_known_triangle(a, c, degrees):
     np.testing.assert_allclose(included_angle_deg(b + a, b, b + c), degrees, atol=1e-6)
 
 
-@quick
 @given(
     seed=st.integers(0, 2**32 - 1),
     scale=st.floats(0.1, 10),

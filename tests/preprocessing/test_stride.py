@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted_trials
 from sklearn.base import clone
@@ -12,7 +12,6 @@ import gaitlib
 from gaitlib import study
 from gaitlib.preprocessing import AddJointAngles, CutStride, MeanCycle, cycles
 
-quick = settings(deadline=None, max_examples=40)
 PLATES = ["right_vertical", "left_vertical"]
 
 
@@ -33,7 +32,6 @@ def forces(values, **options):
 # -- CutStride -------------------------------------------------------------------------------------------
 
 
-@quick
 @given(
     starts=st.lists(st.integers(1, 100), min_size=1, max_size=4), stance=st.integers(30, 90), shift=st.integers(0, 60)
 )

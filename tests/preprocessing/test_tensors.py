@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted_trials
 from sklearn.base import clone
@@ -30,7 +30,6 @@ from gaitlib.preprocessing import (
 )
 from gaitlib.preprocessing.tensors import Samples, mean_over_samples
 
-quick = settings(deadline=None, max_examples=40)
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=4)
 FRAMES = st.integers(1, 20)
 
@@ -52,7 +51,6 @@ def with_image_and_age(lengths):
 # -- Crop ------------------------------------------------------------------------------------------------
 
 
-@quick
 @given(lengths=LENGTHS, frames=FRAMES)
 def test_last_takes_the_end_of_each_trial(lengths, frames):
     trials = emg(lengths)
@@ -61,7 +59,6 @@ def test_last_takes_the_end_of_each_trial(lengths, frames):
         np.testing.assert_array_equal(value, before[-frames:])
 
 
-@quick
 @given(lengths=LENGTHS, frames=FRAMES)
 def test_centre_takes_the_middle_of_each_trial(lengths, frames):
     after = Crop(frames, "centre", modality="emg").fit_transform(emg(lengths)).modality("emg")
@@ -72,7 +69,6 @@ def test_centre_takes_the_middle_of_each_trial(lengths, frames):
         assert 0 <= right - left <= 1
 
 
-@quick
 @given(lengths=LENGTHS, frames=FRAMES, hop=st.integers(1, 20))
 def test_sliding_windows_cover_every_frame_of_their_trial(lengths, frames, hop):
     hop = min(hop, frames)
@@ -130,7 +126,6 @@ def test_a_trial_without_the_modality_stays_one_sample():
 # -- Tensors ---------------------------------------------------------------------------------------------
 
 
-@quick
 @given(lengths=LENGTHS)
 def test_sequences_are_padded_at_the_end_to_the_longest_training_trial(lengths):
     trials = emg(lengths)
@@ -315,7 +310,6 @@ BY_HAND = {
 }
 
 
-@quick
 @given(lengths=LENGTHS, seed=st.integers(0, 1000))
 def test_every_statistic_of_every_channel_by_hand(lengths, seed):
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
@@ -20,7 +20,6 @@ from gaitlib.preprocessing import (
     TimeNormalise,
 )
 
-quick = settings(deadline=None, max_examples=40)
 NUMBERS = st.floats(-100, 100, width=32)
 
 
@@ -73,7 +72,6 @@ def test_half_is_left_at_the_cut_off_and_three_decibels_at_0802_of_it(rate_hz, c
         assert amplitude(after, share * cutoff_hz, rate_hz) == pytest.approx(left, abs=4e-3)
 
 
-@quick
 @given(level=st.floats(-1000, 1000, width=32), slope=st.floats(-10, 10, width=32), cutoff_hz=st.floats(5, 45))
 def test_constants_and_straight_lines_pass(level, slope, cutoff_hz):
     line = level + slope * np.arange(200)[:, None] / 100  # 100 Hz
@@ -145,7 +143,6 @@ def test_what_cannot_be_filtered_is_refused(step, options, message):
 # -- ScaleBodyWeight -------------------------------------------------------------------------------------
 
 
-@quick
 @given(values=arrays(np.float32, (4, 2), elements=NUMBERS), mass_kg=st.floats(5, 300))
 def test_forces_become_multiples_of_the_own_weight(values, mass_kg):
     after = changed(ScaleBodyWeight(), forces([values, values], mass_kg=[mass_kg, 50]))
@@ -183,7 +180,6 @@ def test_forces_are_scaled_once_and_only_from_newtons():
 # -- StandardiseTrial ------------------------------------------------------------------------------------
 
 
-@quick
 @given(
     values=arrays(np.float32, (9, 2), elements=st.integers(-50, 50).map(float)),
     offset=st.integers(-100, 100),
@@ -198,7 +194,6 @@ def test_only_the_form_of_a_curve_is_left(values, offset, size):
     np.testing.assert_array_equal(after[:, ~varies], 0)
 
 
-@quick
 @given(constant=st.floats(-(2.0**100), 2.0**100, width=32), n=st.integers(1, 300))
 def test_a_constant_channel_becomes_zero_whatever_it_is(constant, n):
     after = changed(StandardiseTrial("grf"), forces([np.full((n, 1), constant)]))
@@ -225,7 +220,6 @@ def test_nothing_is_learnt_from_other_trials():
 # -- TimeNormalise ---------------------------------------------------------------------------------------
 
 
-@quick
 @given(
     steps=arrays(np.float64, st.integers(1, 40), elements=st.floats(0.01, 1)),
     slopes=arrays(np.float64, 2, elements=st.floats(-10, 10)),
@@ -253,7 +247,6 @@ def interpolated(axis, column, point):
     return (1 - share) * column[k] + share * column[k + 1]
 
 
-@quick
 @given(values=arrays(np.float32, st.tuples(st.integers(2, 12), st.just(2)), elements=NUMBERS), seed=st.integers(0, 9))
 def test_it_is_linear_interpolation_and_names_the_nearest_frame(values, seed):
     time_s = np.cumsum(np.random.default_rng(seed).uniform(0.1, 1, len(values)))
