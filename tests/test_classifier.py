@@ -104,6 +104,7 @@ def test_works_with_cross_val_score(tiny_trials):
     assert len(scores) == 2
 
 
+@pytest.mark.slow
 def test_works_with_grid_search_over_step_builder_and_training(tiny_trials):
     grid = {"steps__crop__frames": [20, 40], "model__units": [4], "training__learning_rate": [1e-3]}
     model = GaitClassifier("compact_gru", steps=windows(), training=Training(epochs=1), validation=None)

@@ -339,6 +339,7 @@ def test_frame_count_and_duration_say_nothing_about_the_gait(trials):
     assert accuracy(length, trials.labels, trials.subjects) < 1 / 6 + 0.09  # 3 SD of guessing on 216 trials
 
 
+@pytest.mark.slow
 def test_without_class_effect_a_new_person_shows_no_gait_but_a_known_one_does():
     trials = synthetic_trials(n_subjects=12, n_walks=3, class_effect=0, seed=SEED)
     features = statistics(trials)

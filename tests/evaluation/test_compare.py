@@ -56,6 +56,7 @@ def test_a_model_that_is_better_by_ten_points_is_found_among_three(seed):
     assert (found["low"] < 0.1).all() and (found["high"] > 0.1).all()
 
 
+@pytest.mark.slow
 def test_a_model_with_noise_is_not_told_apart_from_itself():
     verdicts = [compare(planted_runs(drawn(12, seed, a=0, b=0), n_trials=50)).pairs["verdict"][0] for seed in range(6)]
     assert "different" not in verdicts

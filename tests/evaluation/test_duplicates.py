@@ -135,7 +135,7 @@ def test_no_copy_is_invented_among_static_values(n_channels):
 
 
 @pytest.mark.parametrize("signature", [0.0, 1.0, 3.0])
-@pytest.mark.parametrize("n_walks", [1, 2, 5])
+@pytest.mark.parametrize("n_walks", [1, 2, pytest.param(5, marks=pytest.mark.slow)])
 def test_no_copy_is_invented_among_clones_or_like_walks_of_one_person(signature, n_walks):
     for seed in range(3):
         found = find_copies(planted_trials(n_subjects=12, n_walks=n_walks, signature=signature, seed=seed))
@@ -143,8 +143,8 @@ def test_no_copy_is_invented_among_clones_or_like_walks_of_one_person(signature,
         assert found.near.empty
 
 
-def test_no_copy_is_invented_among_synthetic_walks_and_footprints():
-    found = find_copies(gaitlib.synthetic_trials(n_subjects=6, n_walks=3, seed=0))
+def test_no_copy_is_invented_among_synthetic_walks_and_footprints(synthetic_walks):
+    found = find_copies(synthetic_walks)
     assert found.shared.empty
     assert found.near.empty
     assert found.near.attrs["not_judged"] == {}
@@ -203,11 +203,17 @@ CHANGES = {
     "95 % of the frames": lambda v: resampled(v, 0.95),
     "25 instead of 30 Hz": lambda v: resampled(v, 25 / 30),
 }
+QUICK = "25 instead of 30 Hz"
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_changed_copies_are_found(change):
-    trials = gaitlib.synthetic_trials(n_subjects=6, n_walks=3, seed=0)
+@pytest.fixture(scope="module")
+def synthetic_walks():
+    return gaitlib.synthetic_trials(n_subjects=6, n_walks=3, seed=0)
+
+
+@pytest.mark.parametrize("change", [QUICK, *(pytest.param(c, marks=pytest.mark.slow) for c in CHANGES if c != QUICK)])
+def test_changed_copies_are_found(change, synthetic_walks):
+    trials = synthetic_walks
     copied = [5, 20, 33, 60, 100]
     found = near_copies(with_copies(trials, copied, CHANGES[change]))
     assert found_originals(found) == trials.ids[copied].tolist()
@@ -232,16 +238,16 @@ def test_changed_copies_of_kinect_recordings_are_found(real_kinect_zip):
 
 
 @pytest.mark.parametrize("each", [1, 3])
-def test_copies_are_found_where_every_trial_has_some(each):
-    trials = gaitlib.synthetic_trials(n_subjects=6, n_walks=3, seed=0)
+def test_copies_are_found_where_every_trial_has_some(each, synthetic_walks):
+    trials = synthetic_walks
     found = near_copies(with_copies(trials, range(len(trials)), noisy, each=each))
     original = [{name.split(" ")[0] for name in pair} for pair in zip(found["trial"], found["other"], strict=True)]
     assert all(len(same) == 1 for same in original)
     assert set().union(*original) == set(trials.ids)
 
 
-def test_footprints_with_noise_are_found():
-    trials = gaitlib.synthetic_trials(n_subjects=6, n_walks=1, seed=0)
+def test_footprints_with_noise_are_found(synthetic_walks):
+    trials = synthetic_walks[::3]
     prints = list(trials.modality("pressure").values)
     changed = prints[7] * 3 + np.random.default_rng(0).normal(0, 0.01, prints[7].shape) * prints[7].std()
     found = near_copies(trials_of([*prints, changed], kind="image"))

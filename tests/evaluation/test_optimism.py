@@ -35,6 +35,7 @@ def two_views(trials):
     return TrialSet(table, modalities, trials.name)
 
 
+@pytest.mark.slow
 def test_a_signature_makes_a_gap_and_none_makes_none(tmp_path):
     personal = planted_trials(n_subjects=6, n_walks=6, signature=1.0, class_effect=0.3, seed=1)
     gap = bench(personal, tmp_path / "a").optimism_gap()

@@ -19,6 +19,7 @@ def coded(tmp_path_factory):
     return trials, gaitlib.benchmark({"encoded_gru": model}, trials, protocols, store, progress=False)
 
 
+@pytest.mark.slow
 def test_every_subject_is_judged_by_an_autoencoder_that_never_saw_it(coded):
     trials, runs = coded
     errors = reconstruction_errors(runs, trials)

@@ -18,14 +18,15 @@ WAVEFORMS = (
 )  # fmt: skip
 NOT_PADDED = ("encoded_gru", "gru_cnn_fusion_encoded", "pressure_cnn", *WAVEFORMS)
 PADDED = [name for name in NETWORKS if name not in NOT_PADDED]
-FRAMES, CHANNELS, CLASSES = 24, 6, 3
-LENGTHS = (24, 16, 9, 5, 1)
+FRAMES, CHANNELS, CLASSES = 12, 6, 3
+WAVE = 24  # frames of a waveform
+LENGTHS = (12, 8, 5, 1)
 IMAGE = (20, 8)
 
 
 def small_inputs(name, frames=FRAMES):
     kind = info(name).kind
-    sizes = {"skeleton": (1 if "code" in kind else frames, CHANNELS), "pressure": IMAGE, "grf": (frames, CHANNELS)}
+    sizes = {"skeleton": (1 if "code" in kind else frames, CHANNELS), "pressure": IMAGE, "grf": (WAVE, CHANNELS)}
     return {modality: sizes[modality] for modality in REFERENCE_INPUTS[kind]}
 
 
@@ -119,12 +120,12 @@ def test_padding_does_not_move_the_batch_statistics(padded_name):
 
 
 def test_a_frame_of_zeros_in_the_middle_counts_as_real(padded_name):
-    network, x = small_network(padded_name), padded(padded_name, (20,))
-    x[0][0, 10] = 0
+    network, x = small_network(padded_name), padded(padded_name, (10,))
+    x[0][0, 6] = 0
     mask = keras.Model(network.inputs[0], network.get_layer("frame_mask").output)
-    assert logits(mask, x[0])[0].tolist() == [True] * 20 + [False] * 4
+    assert logits(mask, x[0])[0].tolist() == [True] * 10 + [False] * 2
     earlier = [x[0].copy(), *x[1:]]
-    earlier[0][0, 3:10] += 1
+    earlier[0][0, 2:6] += 1
     assert np.abs(logits(network, earlier) - logits(network, x)).max() > 1e-4
 
 

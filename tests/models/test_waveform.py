@@ -172,6 +172,7 @@ def test_a_single_channel_has_no_channels_to_look_across():
 # -- learning --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["linear", Builder("mlp", units=16), "cnn_a", "cnn_c3", "cnn1d_c8"], ids=str)
 def test_they_find_what_is_planted_in_people_never_seen(model, tmp_path):
     trials = waves()

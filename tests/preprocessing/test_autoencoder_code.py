@@ -60,6 +60,7 @@ def test_the_error_is_that_of_a_plain_loop_over_real_frames(learnt):
     np.testing.assert_allclose(padded, expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_code_whatever_was_drawn_before():
     trials = waves(6)
     keras.utils.set_random_seed(5)
@@ -75,6 +76,7 @@ def test_other_shapes_are_refused(learnt):
         learnt.transform(waves(2, frames=40))
 
 
+@pytest.mark.slow
 def test_a_network_on_the_code_saves_loads_and_has_a_seed_of_its_own(tmp_path):
     trials = waves(12)
     trials.table["label"] = ["a", "b"] * 6
