@@ -84,6 +84,16 @@ def test_validation_subjects_are_not_learnt_from(fitted, tiny_trials):
     assert set(fitted.steps_["scale"].fitted_on_) == set(fitted.fitted_on_)
 
 
+def test_another_seed_draws_other_first_weights(tiny_trials):
+    def first_weights(seed):
+        training = Training(epochs=1, learning_rate=0.0, schedule=None)  # nothing is learnt: they stay as drawn
+        model = GaitClassifier(Builder("compact_gru", units=4), windows(), training, validation=None, seed=seed)
+        return model.fit(tiny_trials[:12]).network_.get_weights()[0]
+
+    np.testing.assert_array_equal(first_weights(0), first_weights(0))
+    assert np.abs(first_weights(0) - first_weights(1)).max() > 1e-3
+
+
 def test_same_seed_same_model_other_seed_other_model(tiny_trials):
     def proba(seed):
         model = GaitClassifier(Builder("compact_gru", units=8), training=Training(epochs=1), validation=None, seed=seed)
