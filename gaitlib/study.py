@@ -56,7 +56,7 @@ PROFILES = {
     p.name: p
     for p in (
         Profile("quick", {"n_subjects": 4, "n_walks": 2}, epochs=1, watched=False, folds=2),
-        Profile("default", {"n_subjects": 12, "n_walks": 5}, epochs=7, watched=False, folds=2),
+        Profile("default", {"n_subjects": 12, "n_walks": 4}, epochs=7, watched=False, folds=2),
         Profile("full", {"n_subjects": 12, "n_walks": 20}, epochs=100, watched=True, folds=5, thorough=True),
     )
 }
