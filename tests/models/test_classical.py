@@ -289,3 +289,19 @@ def test_the_waveform_svm_is_the_published_one_on_values_scaled_by_training_tria
 def test_the_waveform_svm_reads_sequences_only(tiny_trials):
     with pytest.raises(gaitlib.GaitDataError, match=r"'waveform_svm' reads sequences .*got \(48, "):
         gaitlib.GaitClassifier("waveform_svm", gaitlib.recipes.steps_for(tiny_trials, "classical")).fit(tiny_trials)
+
+
+@pytest.mark.parametrize("frames", [9, 17, 25, 97])  # (frames - 1) / 8 is whole: the largest dilation
+def test_the_last_bit_of_a_power_does_not_choose_the_kernels(frames, monkeypatch):
+    (X, y), logspace = waves(frames=frames), np.logspace
+
+    def decision_values(error):
+        def on_another_machine(*args, **kwargs):
+            powers = logspace(*args, **kwargs)
+            powers[1:] *= 1 + error  # 2 ** 0 is 1 everywhere
+            return powers
+
+        monkeypatch.setattr(np, "logspace", on_another_machine)
+        return MiniRocketClassifier(n_kernels=500).fit(X, y).decision_function(X)
+
+    np.testing.assert_array_equal(decision_values(-1e-15), decision_values(1e-15))
