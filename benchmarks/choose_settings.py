@@ -16,8 +16,6 @@ from sklearn.preprocessing import StandardScaler
 
 import gaitlib
 from gaitlib import GaitClassifier, Mirror, Training
-from gaitlib.conventions import GAIT_JOINTS, KINECT_V2_JOINTS
-from gaitlib.evaluation import Protocol
 from gaitlib.preprocessing import (
     AddJointAngles,
     AddVelocity,
@@ -29,6 +27,8 @@ from gaitlib.preprocessing import (
     SummaryStatistics,
     Tensors,
 )
+from gaitlib.protocols import Protocol
+from gaitlib.trials.conventions import GAIT_JOINTS, KINECT_V2_JOINTS
 
 JOINTS = [joint for joint in GAIT_JOINTS if joint in KINECT_V2_JOINTS]
 STORE = "results/choose_settings"

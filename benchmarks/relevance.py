@@ -16,7 +16,7 @@ import numpy as np
 from gaitlib.explain.backend import gradient, in_batches
 from gaitlib.explain.gradients import gradient_x_input
 from gaitlib.explain.inputs import target_logit
-from gaitlib.explain.lrp import lrp
+from gaitlib.explain.layerwise.propagation import lrp
 from gaitlib.models import build, info
 
 N, CLASSES, REPEATS = 1000, 6, 3

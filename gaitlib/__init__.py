@@ -15,20 +15,23 @@ _WHERE = {
     "GaitClassifier": "gaitlib.classifier",
     "Training": "gaitlib.training",
     "Mirror": "gaitlib.training",
-    "device_name": "gaitlib.device",
-    "set_device": "gaitlib.device",
+    "device_name": "gaitlib.training.device",
+    "set_device": "gaitlib.training.device",
     "Demo": "gaitlib.demo",
     "benchmark": "gaitlib.evaluation",
-    "LeaveOneRepetitionOut": "gaitlib.evaluation",
-    "LeaveOneSubjectOut": "gaitlib.evaluation",
-    "RandomTrialSplit": "gaitlib.evaluation",
-    "SubjectHoldout": "gaitlib.evaluation",
-    "SubjectKFold": "gaitlib.evaluation",
-    "TrialKFold": "gaitlib.evaluation",
+    "open_runs": "gaitlib.results",
+    "GroupKFold": "gaitlib.protocols",
+    "LeaveOneGroupOut": "gaitlib.protocols",
+    "LeaveOneRepetitionOut": "gaitlib.protocols",
+    "LeaveOneSubjectOut": "gaitlib.protocols",
+    "RandomTrialSplit": "gaitlib.protocols",
+    "SubjectHoldout": "gaitlib.protocols",
+    "SubjectKFold": "gaitlib.protocols",
+    "TrialKFold": "gaitlib.protocols",
 }
 _ROOMS = (
-    "conventions", "datasets", "evaluation", "explain", "models", "plots", "preprocessing", "published", "recipes",
-    "study", "training",
+    "audit", "datasets", "evaluation", "explain", "models", "perturb", "plots", "preprocessing", "protocols", "recipes",
+    "results", "studies", "training", "trials",
 )  # fmt: skip
 
 __all__ = [*_WHERE, *_ROOMS]

@@ -13,7 +13,8 @@ from sklearn.pipeline import Pipeline
 from gaitlib import recipes, saving
 from gaitlib.errors import GaitDataError
 from gaitlib.models import Builder, Head
-from gaitlib.preprocessing.tensors import mean_over_samples
+from gaitlib.preprocessing.samples import mean_over_samples
+from gaitlib.protocols.validation import cut_validation
 from gaitlib.training import (
     LabelledSamples,
     ResourceMonitor,
@@ -23,7 +24,6 @@ from gaitlib.training import (
     train_network,
 )
 from gaitlib.trials import TrialSet
-from gaitlib.validation import cut_validation
 
 NETWORK_FILE = "network.keras"
 
@@ -40,9 +40,10 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         :func:`gaitlib.recipes.steps_for` the training trials. All steps are fitted on training trials only.
     training : Training or list of Training, optional
         Settings of one stage, or of several that follow each other.
-    validation : {"subject", "walk"} or None
-        What ``fit`` holds back to stop training, where no validation trials are given: a fifth of the subjects, of
-        the walks, or nothing. Classical models hold nothing back.
+    validation : str or None
+        What ``fit`` holds back to stop training, where no validation trials are given: a fifth of the subjects
+        ("subject"), of the walks ("walk"), of the units of any column of the table, or nothing. Classical models hold
+        nothing back.
     seed : int
         Also given to steps that have a ``seed``.
     progress : str or bool

@@ -6,7 +6,6 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from gaitlib.conventions import CHEST_NAMES, GAIT_JOINTS, PELVIS_NAMES
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import (
     AddJointAngles,
@@ -23,6 +22,7 @@ from gaitlib.preprocessing import (
     variance_score,
 )
 from gaitlib.preprocessing.skeleton import ANGLES
+from gaitlib.trials.conventions import CHEST_NAMES, GAIT_JOINTS, PELVIS_NAMES
 
 WINDOW_S, HOP_S = 4 / 3, 0.5  # a little more than one gait cycle: 40 and 15 frames at 30 Hz
 OPENING_S = 10 / 3  # 100 frames at 30 Hz

@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import inspect
 import json
+import sys
 import types
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def load_state(path, custom_objects=None) -> dict:
         raise GaitDataError(f"{path}: damaged ({error})") from error
     try:
         return {name: _decode(value, arrays, custom_objects or {}) for name, value in encoded.items()}
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ImportError) as error:
         if isinstance(error, GaitDataError):
             raise
         raise GaitDataError(f"{path}: damaged or of another version ({error})") from error
@@ -107,6 +108,23 @@ def _keep(array, arrays) -> str:
 def _name(thing, place) -> str:
     if "<" in thing.__qualname__:
         raise GaitDataError(f"{place}: '{thing.__qualname__}' cannot be saved; define it by name in a module")
+    return public_path(thing)
+
+
+def public_path(thing) -> str:
+    """``module:qualname`` of a class or function, by the highest package that hands it on: files inside may move.
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> public_path(StandardScaler)
+    'sklearn.preprocessing:StandardScaler'
+    """
+    parts = thing.__module__.split(".")
+    for n in range(1, len(parts)) if parts[0] in ALLOWED_PACKAGES else ():
+        package = sys.modules.get(".".join(parts[:n]))
+        if getattr(package, thing.__qualname__, None) is thing:
+            return f"{package.__name__}:{thing.__qualname__}"
     return f"{thing.__module__}:{thing.__qualname__}"
 
 
@@ -167,13 +185,24 @@ def _resolve(name, custom):
             f"the file asks for '{qualname}' of '{module}'; if it is yours, "
             f"load with custom_objects={{'{qualname}': {qualname}}}"
         )
-    thing = importlib.import_module(module)
-    for part in qualname.split("."):
-        thing = getattr(thing, part)
+    thing = _find(module, qualname)
     # An allowed module may have imported something that is not: look where the thing itself is from.
     if getattr(thing, "__module__", "").split(".")[0] not in ALLOWED_PACKAGES or not callable(thing):
         raise GaitDataError(f"'{name}' may not be loaded from a file")
     return thing
+
+
+def _find(module, qualname):
+    """What a path names; where the file has moved since, what the package above it hands on under that name."""
+    try:
+        thing = importlib.import_module(module)
+        for part in qualname.split("."):
+            thing = getattr(thing, part)
+        return thing
+    except (ImportError, AttributeError):
+        if "." not in module:
+            raise
+        return _find(module.rpartition(".")[0], qualname)
 
 
 # -- specs for hashing -----------------------------------------------------------------------------------
@@ -202,17 +231,17 @@ def spec(value, with_source=True):
         digest = hashlib.blake2b(np.ascontiguousarray(value), digest_size=16).hexdigest() if content is None else None
         return {"array": [str(value.dtype), list(value.shape), digest or of(content)]}
     if isinstance(value, (type, types.FunctionType)):
-        described = {"name": f"{value.__module__}:{value.__qualname__}"}
+        described = {"name": public_path(value)}
         return described | ({"source": _source(value)} if with_source else {})
     if hasattr(value, "get_params"):
-        described = {"class": f"{type(value).__module__}:{type(value).__qualname__}"}
+        described = {"class": public_path(type(value))}
         if with_source and type(value).__module__.split(".")[0] not in ALLOWED_PACKAGES:
             described["source"] = _source(type(value))
         if isinstance(value, FrozenEstimator):  # what it has learnt is a setting
             described["fitted"] = of(vars(value.estimator))
         return described | {"params": of(value.get_params(deep=False))}
     if hasattr(value, "__dict__"):
-        return {"class": f"{type(value).__module__}:{type(value).__qualname__}", "state": of(vars(value))}
+        return {"class": public_path(type(value)), "state": of(vars(value))}
     raise GaitDataError(f"a {type(value).__name__} in the settings cannot be described; use plain values")
 
 

@@ -51,24 +51,24 @@ FAULTS = [
     ),
     Fault(
         "watched-subjects-also-learnt-from",
-        "gaitlib/evaluation/protocols.py",
+        "gaitlib/protocols/folds.py",
         "unit = self.unit if self.validation else None",
         'unit = "walk" if self.validation else None',
-        ("tests/evaluation/test_protocols.py",),
+        ("tests/protocols/test_folds.py",),
     ),
     Fault(
         "model-that-watched-the-subject-explains-it",
-        "gaitlib/evaluation/results.py",
-        'tested = fold.predictions.loc[fold.predictions["part"] == "test", column]',
-        "tested = fold.predictions[column]",
+        "gaitlib/results/runs.py",
+        "np.isin(np.asarray(values, dtype=str), fold.tested[column].astype(str))",
+        "np.isin(np.asarray(values, dtype=str), fold.predictions[column].astype(str))",
         ("tests/evaluation/test_runner.py",),
     ),
     Fault(
         "copies-seen-one-way-only",
-        "gaitlib/evaluation/audit.py",
+        "gaitlib/audit/checks.py",
         "return pairs[(a.isin(tested) & b.isin(rest)) | (a.isin(rest) & b.isin(tested))]",
         "return pairs[a.isin(tested) & b.isin(rest)]",
-        ("tests/evaluation/test_audit.py",),
+        ("tests/audit/test_checks.py",),
     ),
     # -- the same run twice, another run apart ---------------------------------------------------------------
     Fault(
@@ -80,7 +80,7 @@ FAULTS = [
     ),
     Fault(
         "store-key-without-training-settings",
-        "gaitlib/evaluation/description.py",
+        "gaitlib/evaluation/key.py",
         "clone(model).set_params(progress=False)",
         "clone(model).set_params(progress=False, training=None)",
         ("tests/evaluation/test_runner.py",),
@@ -95,32 +95,32 @@ FAULTS = [
     # -- statistics over people ------------------------------------------------------------------------------
     Fault(
         "holm-omitted",
-        "gaitlib/evaluation/compare.py",
+        "gaitlib/results/pairs.py",
         'holm(pairs.loc[known, "p"], method="holm")[1]',
         'pairs.loc[known, "p"]',
-        ("tests/evaluation/test_compare.py",),
+        ("tests/results/test_pairs.py",),
     ),
     Fault(
         "interval-divides-by-n",
-        "gaitlib/evaluation/statistics.py",
+        "gaitlib/results/intervals.py",
         "values.mean(), stats.sem(values))",
         "values.mean(), stats.sem(values, ddof=0))",
-        ("tests/evaluation/test_statistics.py",),
+        ("tests/results/test_intervals.py",),
     ),
     Fault(
         "temperature-fitted-on-test-trials",
-        "gaitlib/evaluation/calibration.py",
+        "gaitlib/results/calibration.py",
         '["part"] == "validation"',
         '["part"] == "test"',
-        ("tests/evaluation/test_calibration.py",),
+        ("tests/results/test_calibration.py",),
     ),
     # -- from recordings to what a model reads ---------------------------------------------------------------
     Fault(
         "uninitialised-memory-accepted",
-        "gaitlib/datasets/repair.py",
+        "gaitlib/preprocessing/repair.py",
         "~(size <= limit) | ((size > 0) & (size < 1e-30))",
         "~(size <= limit)",
-        ("tests/datasets/test_repair.py",),
+        ("tests/preprocessing/test_repair.py",),
     ),
     Fault(
         "velocity-without-time",
@@ -131,10 +131,10 @@ FAULTS = [
     ),
     Fault(
         "padding-at-the-start",
-        "gaitlib/preprocessing/tensors.py",
+        "gaitlib/preprocessing/samples.py",
         "out[i, : len(values)] = values",
         "out[i, len(stand_in) - len(values) :] = values",
-        ("tests/preprocessing/test_tensors.py",),
+        ("tests/preprocessing/test_samples.py",),
     ),
     # -- models and training ---------------------------------------------------------------------------------
     Fault(
@@ -153,32 +153,32 @@ FAULTS = [
     ),
     Fault(
         "mirror-that-swaps-no-sides",
-        "gaitlib/training.py",
+        "gaitlib/training/augment.py",
         "v[:, order] * sign",
         "v * sign",
-        ("tests/test_training.py", "tests/test_classifier.py", "tests/evaluation/test_robustness.py"),
+        ("tests/training/test_loop.py", "tests/test_classifier.py", "tests/perturb/test_recordings.py"),
     ),
     # -- explanations ----------------------------------------------------------------------------------------
     Fault(
         "stabiliser-towards-zero",
-        "gaitlib/explain/rules.py",
+        "gaitlib/explain/layerwise/rules.py",
         "return z + epsilon * ops.where",
         "return z - epsilon * ops.where",
-        ("tests/explain/test_rules.py",),
+        ("tests/explain/layerwise/test_rules.py",),
     ),
     Fault(
         "backward-direction-not-turned",
-        "gaitlib/explain/recurrent.py",
+        "gaitlib/explain/layerwise/recurrent.py",
         "at_states = ops.flip(at_states, axis=0)",
         "pass",
-        ("tests/explain/test_recurrent.py",),
+        ("tests/explain/layerwise/test_recurrent.py",),
     ),
     Fault(
         "least-relevant-deleted-first",
-        "gaitlib/explain/faithfulness.py",
+        "gaitlib/explain/trust/faithfulness.py",
         "-relevance, ~real)",
         "relevance, ~real)",
-        ("tests/explain/test_sanity.py",),
+        ("tests/explain/trust/test_sanity.py",),
     ),
 ]
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from gaitlib.explain.calls import Call, handler_of
-from gaitlib.explain.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox
+from gaitlib.explain.layerwise.calls import Call, handler_of
+from gaitlib.explain.layerwise.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox
 
 
 def hand_through(layer, x, relevance, rule=None, **more):

@@ -7,10 +7,10 @@ walks, and an honest protocol must report chance.
 import numpy as np
 import pandas as pd
 
-from gaitlib.conventions import GAITS, KINECT_V2_JOINTS, skeleton_channels
 from gaitlib.errors import GaitDataError
-from gaitlib.modality import Modality, object_array
 from gaitlib.trials import TrialSet
+from gaitlib.trials.conventions import GAITS, KINECT_V2_JOINTS, skeleton_channels
+from gaitlib.trials.modality import Modality, object_array
 
 RATE_HZ = 30.0
 NOISE_M = 0.01

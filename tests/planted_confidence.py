@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.special import softmax
 
 from gaitlib import LeaveOneSubjectOut, RandomTrialSplit, TrialSet
-from gaitlib.evaluation import Run, Runs
-from gaitlib.evaluation.store import FoldResult
+from gaitlib.results import Run, Runs
+from gaitlib.results.stored import FoldResult
 
 CLASSES = ["antalgic", "normal", "steppage"]
 SKILL = 1.5

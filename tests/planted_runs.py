@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from gaitlib import LeaveOneSubjectOut, TrialSet
-from gaitlib.evaluation import Run, Runs
-from gaitlib.evaluation.store import FoldResult
+from gaitlib.results import Run, Runs
+from gaitlib.results.stored import FoldResult
 
 
 def planted_runs(accuracy: pd.DataFrame, protocol=None, n_trials=20, name="PLANTED accuracies") -> Runs:

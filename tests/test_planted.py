@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from planted import NOISE_M, RATE_HZ, planted_trials
 
-from gaitlib.conventions import BONES, GAITS, KINECT_V2_JOINTS, joint_columns, skeleton_channels
 from gaitlib.errors import GaitDataError
+from gaitlib.trials.conventions import BONES, GAITS, KINECT_V2_JOINTS, joint_columns, skeleton_channels
 
 OWN_BONES = [bone for bone in BONES if set(bone) <= set(KINECT_V2_JOINTS)]
 THIGH = OWN_BONES.index(("left_hip", "left_knee"))

@@ -8,8 +8,8 @@ from planted import planted_trials
 
 import gaitlib
 from gaitlib import recipes
-from gaitlib.modality import Modality, object_array
 from gaitlib.models import available, info
+from gaitlib.trials.modality import Modality, object_array
 
 JOINTS, ANGLES = 15, 8
 

@@ -19,7 +19,7 @@ from sklearn.svm import LinearSVC
 from gaitlib import Mirror, Training, saving
 from gaitlib.errors import GaitDataError
 from gaitlib.models import Builder
-from gaitlib.preprocessing import variance_score
+from gaitlib.preprocessing import Frames, variance_score
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(80, 6)), RNG.integers(0, 3, 80)
@@ -95,6 +95,17 @@ def test_own_functions_load_only_when_given(tmp_path):
         round_trip(selector, tmp_path)
     loaded = round_trip(selector, tmp_path, own_score=own_score)
     np.testing.assert_array_equal(loaded.transform(X), selector.transform(X))
+
+
+def test_files_name_public_paths_so_that_a_move_breaks_none(tmp_path):
+    step = Frames(StandardScaler())
+    saving.save_state({"value": [step, Builder("gru"), Mirror()]}, tmp_path / "state")
+    text = (tmp_path / "state.json").read_text()
+    for path in ("gaitlib.preprocessing:Frames", "sklearn.preprocessing:StandardScaler", "gaitlib:Mirror"):
+        assert f'"{path}"' in text
+    moved = text.replace("gaitlib.preprocessing:Frames", "gaitlib.preprocessing.where_it_was:Frames")
+    (tmp_path / "state.json").write_text(moved)
+    assert type(saving.load_state(tmp_path / "state")["value"][0]) is Frames
 
 
 @pytest.mark.parametrize(

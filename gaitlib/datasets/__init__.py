@@ -3,23 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from gaitlib import conventions, modality, trials
-from gaitlib.datasets import (
-    azure_pressure,
-    cache,
-    clinical_grf,
-    files,
-    gait_signature,
-    kinect_v2,
-    matlab_files,
-    number_tables,
-    repair,
-    report,
-)
-from gaitlib.datasets.azure_pressure_writer import write_azure_pressure
-from gaitlib.datasets.report import LoadReport
+from gaitlib import trials
+from gaitlib.datasets import azure_pressure, clinical_grf, gait_signature, kinect_v2, tools
+from gaitlib.datasets.tools import cache, files
+from gaitlib.datasets.tools.azure_pressure_writer import write_azure_pressure
 from gaitlib.errors import GaitDataError
+from gaitlib.preprocessing import repair
 from gaitlib.trials import TrialSet
+from gaitlib.trials.report import LoadReport
 
 LAYOUTS = {
     "Kinect v2 pathological gaits": kinect_v2,
@@ -80,6 +71,7 @@ def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSe
 
 def _loader_code() -> tuple[bytes, ...]:
     """The source of the loaders: a changed loader, or another name for a gait or joint, makes old caches stale."""
-    layouts = (azure_pressure, clinical_grf, gait_signature, kinect_v2)
-    modules = (*layouts, matlab_files, number_tables, repair, files, report, conventions, trials, modality)
-    return tuple(Path(module.__file__).read_bytes() for module in modules)
+    folders = [Path(room.__file__).parent for room in (tools, trials)]
+    sources = [Path(module.__file__) for module in (*LAYOUTS.values(), repair)]
+    sources += [source for folder in folders for source in folder.glob("*.py")]
+    return tuple(source.read_bytes() for source in sorted(sources))

@@ -24,14 +24,14 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import maximum_filter
 
-from gaitlib.conventions import AZURE_KINECT_JOINTS, GAITS, gait_name, skeleton_channels
-from gaitlib.datasets import repair
-from gaitlib.datasets.files import FileTree
-from gaitlib.datasets.number_tables import REMEDY, RowFormat, load_files
-from gaitlib.datasets.report import LoadReport
+from gaitlib.datasets.tools.files import FileTree
+from gaitlib.datasets.tools.number_tables import REMEDY, RowFormat, load_files
 from gaitlib.errors import GaitDataError
-from gaitlib.modality import Modality, object_array
+from gaitlib.preprocessing import repair
 from gaitlib.trials import TrialSet
+from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, GAITS, gait_name, skeleton_channels
+from gaitlib.trials.modality import Modality, object_array
+from gaitlib.trials.report import LoadReport
 
 NAME = "Azure Kinect and pressure, simulated by healthy people"
 SYNTHETIC_NAME = "SYNTHETIC walks"
@@ -64,7 +64,8 @@ def load(tree: FileTree, skip_bad: bool = False) -> TrialSet:
 
     0. a last row without comma and line end is dropped: its last number may be cut;
     1. frames of uninitialised memory, non-finite or out-of-range values are dropped
-       (:func:`gaitlib.datasets.repair.garbage_frames`, limit 20 m), and those whose time is no date and time of day;
+       (:func:`gaitlib.preprocessing.repair.garbage_frames`, limit 20 m), and those whose time is no date
+       and time of day;
     2. frames whose time does not advance are dropped: the files repeat a row for a frame that the sensor missed;
     3. gaps above 0.2 s are counted and stay, with their true time.
 

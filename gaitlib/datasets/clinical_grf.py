@@ -16,12 +16,12 @@ import time
 import numpy as np
 import pandas as pd
 
-from gaitlib.datasets.files import FileTree
-from gaitlib.datasets.matlab_files import numbers, one_hot, read_variables, texts
-from gaitlib.datasets.report import LoadReport
+from gaitlib.datasets.tools.files import FileTree
+from gaitlib.datasets.tools.matlab_files import numbers, one_hot, read_variables, texts
 from gaitlib.errors import GaitDataError
-from gaitlib.modality import Modality, object_array
 from gaitlib.trials import TrialSet
+from gaitlib.trials.modality import Modality, object_array
+from gaitlib.trials.report import LoadReport
 
 NAME = "clinical ground-reaction forces"
 FILE_NAME = re.compile(r"(?:^|/)([^/]*aff-unaff-[A-Za-z]+)_(\d(?:-\d)*)_((?:shearzero_)?)\.mat$")

@@ -14,12 +14,12 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
-from gaitlib.datasets.files import FileTree
-from gaitlib.datasets.matlab_files import identifier, numbers, one_hot, read_variables, texts
-from gaitlib.datasets.report import LoadReport
+from gaitlib.datasets.tools.files import FileTree
+from gaitlib.datasets.tools.matlab_files import identifier, numbers, one_hot, read_variables, texts
 from gaitlib.errors import GaitDataError
-from gaitlib.modality import Modality, object_array
 from gaitlib.trials import TrialSet
+from gaitlib.trials.modality import Modality, object_array
+from gaitlib.trials.report import LoadReport
 
 NAME = "gait signatures"
 FILE_NAME = "Gait_GRF_JA_Label.mat"

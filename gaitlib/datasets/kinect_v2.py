@@ -15,14 +15,14 @@ import time
 import numpy as np
 import pandas as pd
 
-from gaitlib.conventions import KINECT_V2_JOINTS, gait_name, skeleton_channels
-from gaitlib.datasets import repair
-from gaitlib.datasets.files import FileTree
-from gaitlib.datasets.number_tables import RowFormat, load_files
-from gaitlib.datasets.report import LoadReport
+from gaitlib.datasets.tools.files import FileTree
+from gaitlib.datasets.tools.number_tables import RowFormat, load_files
 from gaitlib.errors import GaitDataError
-from gaitlib.modality import Modality, object_array
+from gaitlib.preprocessing import repair
 from gaitlib.trials import TrialSet
+from gaitlib.trials.conventions import KINECT_V2_JOINTS, gait_name, skeleton_channels
+from gaitlib.trials.modality import Modality, object_array
+from gaitlib.trials.report import LoadReport
 
 NAME = "Kinect v2 pathological gaits (simulated by healthy people)"
 FILE_NAME = re.compile(r"human(\d+)_([A-Za-z_ -]+?)_?(\d+)_SkeletonData(\d+)\.csv$")
@@ -45,7 +45,8 @@ def load(tree: FileTree, skip_bad: bool = False) -> TrialSet:
 
     0. a last row without a line end is dropped: its last number may be cut;
     1. frames of uninitialised memory, non-finite or out-of-range values are dropped
-       (:func:`gaitlib.datasets.repair.garbage_frames`, limit 20 m), and those whose time is no second of a minute;
+       (:func:`gaitlib.preprocessing.repair.garbage_frames`, limit 20 m), and those whose time is no
+       second of a minute;
     2. the clock, which gives the second within the minute, is unwrapped;
     3. frames whose time does not advance are dropped;
     4. gaps above 0.2 s are counted and stay, with their true time.

@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from gaitlib.audit.receipt import Finding
 from gaitlib.classifier import GaitClassifier
-from gaitlib.evaluation.audit import Finding
-from gaitlib.evaluation.metrics import share_interval
-from gaitlib.evaluation.protocols import TrialKFold
 from gaitlib.models import Builder
 from gaitlib.preprocessing import SequenceLength
+from gaitlib.protocols.known_people import TrialKFold
+from gaitlib.results.scores import share_interval
 
 LENGTH, PERSON = "control: length of the recording alone", "control: who walks, from the same features"
 PERSON_FOLDS = 5
 
 
-def controls(runs) -> pd.DataFrame:
+def control_table(runs) -> pd.DataFrame:
     """Two questions that every gait table should answer, under its own accuracy.
 
     How far does one get with the length of the recording alone? It says how the recording was cut, and a model may

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from gaitlib.classifier import GaitClassifier
-from gaitlib.evaluation.protocols import Fold
+from gaitlib.protocols.folds import Fold
 from gaitlib.trials import TrialSet
 
 

@@ -8,9 +8,11 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation.protocols import Fold, LeaveOneSubjectOut, Protocol, TrialKFold
-from gaitlib.evaluation.statistics import subject_interval
-from gaitlib.validation import FRACTION
+from gaitlib.protocols.folds import Claim, Fold, Protocol
+from gaitlib.protocols.known_people import TrialKFold
+from gaitlib.protocols.new_people import LeaveOneSubjectOut
+from gaitlib.protocols.validation import FRACTION
+from gaitlib.results.intervals import subject_interval
 
 
 class UngroupedRandomSplit(Protocol):
@@ -27,7 +29,7 @@ class UngroupedRandomSplit(Protocol):
     """
 
     name = "ungrouped K-fold (walks and subjects on both sides)"
-    claim = "nothing: other views of the tested walks were learnt"
+    claim = Claim("nothing: other views of the tested walks were learnt", ())
     unit = "trial"
 
     def __init__(self, n_splits=5, validation=True, seed=0):
@@ -123,7 +125,7 @@ def optimism_gap(runs) -> OptimismGap:
                 "data": runs.data,
                 "model": model,
                 "protocol": split.name,
-                "claim": split.claim,
+                "claim": str(split.claim),
                 "accuracy": pair["other"].mean(),
                 "gap": gap.mean(),
                 "low": low,

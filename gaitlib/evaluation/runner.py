@@ -3,7 +3,7 @@
 import contextlib
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import cloudpickle
@@ -11,17 +11,21 @@ from joblib import Parallel, delayed, effective_n_jobs
 from tqdm.auto import tqdm
 
 from gaitlib import saving
+from gaitlib.audit.checks import audit_learnt, audit_split
+from gaitlib.audit.copies import find_copies
+from gaitlib.audit.receipt import Receipt
 from gaitlib.classifier import GaitClassifier
-from gaitlib.device import chosen_device, has_gpu, set_device
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation.audit import Receipt, audit_learnt, audit_split
-from gaitlib.evaluation.description import describe
-from gaitlib.evaluation.duplicates import find_copies
 from gaitlib.evaluation.fold import FoldOutcome, train_fold
+from gaitlib.evaluation.key import describe
 from gaitlib.evaluation.processes import NURSERY, ProcessDiedError, dumps
-from gaitlib.evaluation.protocols import Fold, LeaveOneSubjectOut
-from gaitlib.evaluation.results import Run, Runs
-from gaitlib.evaluation.store import RUN_COLUMNS, TEXT_COLUMNS, RunStore
+from gaitlib.evaluation.store import RunStore
+from gaitlib.evaluation.trained import TrainedRuns
+from gaitlib.protocols.folds import Fold
+from gaitlib.protocols.new_people import LeaveOneSubjectOut
+from gaitlib.results.runs import Run
+from gaitlib.results.stored import RUN_COLUMNS, TEXT_COLUMNS, About
+from gaitlib.training.device import chosen_device, has_gpu, set_device
 
 
 def benchmark(
@@ -35,7 +39,7 @@ def benchmark(
     n_jobs=None,
     n_threads=1,
     strict=True,
-) -> Runs:
+) -> TrainedRuns:
     """Train and test every model under every protocol.
 
     Each fold is trained in a fresh process and stored the moment it ends; folds that are in the store already are
@@ -69,7 +73,7 @@ def benchmark(
 
     Returns
     -------
-    Runs
+    TrainedRuns
         A fold that fails (its loss is no number, its process is killed) is in ``runs.failures()``; the others go on.
         It is tried again by the next call.
 
@@ -100,10 +104,13 @@ def benchmark(
         for name, model in named.items()
         for protocol in protocols
     ]
-    places, missing = [], []
+    about, places, missing = About.of(trials), [], []
     for name, _, protocol, description in planned:
         label = re.sub(r"[^A-Za-z0-9_]+", "-", f"{name}-{type(protocol).__name__}")
-        places.append(RunStore(store, label, saving.digest(description), description))
+        run = {"model": name, "what": named[name].builder().what, "protocol": protocol.name}
+        run |= {"claim": asdict(protocol.claim), "data": asdict(about)}
+        run |= {"folds": [fold.name for fold in folds_of[protocol.name]]}
+        places.append(RunStore(store, label, saving.digest(description), description, run))
         tasks = [_Task(len(places) - 1, name, protocol.name, fold) for fold in folds_of[protocol.name]]
         missing += [task for task in tasks if places[-1].read(task.fold.name) is None]
     cargo = _Cargo(dumps((chosen_device(), named, trials, seed)), n_threads)
@@ -133,7 +140,7 @@ def benchmark(
     for (name, _, protocol, _), place, own in zip(planned, places, failed, strict=True):
         folds = [fold for fold in folds_of[protocol.name] if fold.name not in own]
         results = [place.read(fold.name) for fold in folds]
-        runs.append(Run(name, protocol.name, protocol.claim, results, own))
+        runs.append(Run(name, protocol.name, protocol.claim, results, own, place.description))
         learnt = [
             finding
             for fold, result in zip(folds, results, strict=True)
@@ -146,7 +153,7 @@ def benchmark(
         print(receipt.brief())
     if strict:
         receipt.raise_leaks()
-    return Runs(runs, trials, custom_objects, again, protocols, receipt)
+    return TrainedRuns(runs, trials, custom_objects, receipt, again, protocols)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,10 @@
 Read fitted classifiers; take them from ``runs.classifier_for``, or hand in the runs.
 """
 
-from gaitlib.explain.faithfulness import area_table, curve_table, deletion, insertion
-from gaitlib.explain.infidelity import infidelity
-from gaitlib.explain.lrp import lrp
-from gaitlib.explain.relevance import METHODS, Relevance, relevance
-from gaitlib.explain.reliability import coefficient_of_variation, reliability
-from gaitlib.explain.rules import (
+from gaitlib.explain.attribution import METHODS, Relevance, relevance
+from gaitlib.explain.importance import WHOLE, zero_out
+from gaitlib.explain.layerwise.propagation import lrp
+from gaitlib.explain.layerwise.rules import (
     PRESETS,
     AlphaBeta,
     Composite,
@@ -19,9 +17,12 @@ from gaitlib.explain.rules import (
     ZBox,
     ZPlus,
 )
-from gaitlib.explain.sanity import cascading_randomisation, label_randomisation, sanity_table
-from gaitlib.explain.signature import Signature, highest, signature
-from gaitlib.explain.zero_out import WHOLE, zero_out
+from gaitlib.explain.over_time import predict_over_time
+from gaitlib.explain.signatures.averages import Signature, highest, signature
+from gaitlib.explain.trust.faithfulness import area_table, curve_table, deletion, insertion
+from gaitlib.explain.trust.sanity import cascading_randomisation, label_randomisation, sanity_table
+from gaitlib.explain.trust.shaking import infidelity
+from gaitlib.explain.trust.variation import coefficient_of_variation, reliability
 
 __all__ = [
     "METHODS",
@@ -47,6 +48,7 @@ __all__ = [
     "insertion",
     "label_randomisation",
     "lrp",
+    "predict_over_time",
     "relevance",
     "reliability",
     "sanity_table",

@@ -1,7 +1,7 @@
 """Explanations from gradients of the logit: times the input, along a path from nothing, under noise.
 
 The logits of a GRU or LSTM that reads hundreds of frames can have large gradients that say little of what a change of
-some size does; :mod:`gaitlib.explain.sanity` shows which explanation to trust.
+some size does; :mod:`gaitlib.explain.trust.sanity` shows which explanation to trust.
 """
 
 import functools
@@ -10,8 +10,8 @@ import numpy as np
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import compiled, gradient, in_batches
+from gaitlib.explain.importance import HAIR
 from gaitlib.explain.inputs import logits_of, real_values, target_logit
-from gaitlib.explain.zero_out import HAIR
 
 
 def gradient_x_input(network, inputs, target):

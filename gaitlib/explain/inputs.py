@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops, tree
 
 from gaitlib.explain.backend import compiled, in_batches
-from gaitlib.explain.zero_out import HAIR
+from gaitlib.explain.importance import HAIR
 
 
 def real_values(x) -> np.ndarray:

@@ -1,15 +1,11 @@
 """The model zoo: ``available()``, ``build(name, inputs, n_classes=)``, ``summary()``."""
 
-from gaitlib.models import (  # noqa: F401  (each registers its models)
-    attention,
-    autoencoder,
-    classical,
-    convolutional,
-    fusion,
-    recurrent,
-    rocket,
-    waveform,
-)
+import importlib
+import pkgutil
+
 from gaitlib.models.registry import KINDS, Builder, Head, ModelInfo, available, build, info, register, summary
+
+for _file in pkgutil.iter_modules(__path__):  # each enters its models into the registry
+    importlib.import_module(f"{__name__}.{_file.name}")
 
 __all__ = ["KINDS", "Builder", "Head", "ModelInfo", "available", "build", "info", "register", "summary"]

@@ -204,6 +204,14 @@ class Builder(BaseEstimator):
         return self.model if isinstance(self.model, str) else self.model.__name__
 
     @property
+    def what(self) -> str:
+        """Kind and source of a registered model, in words."""
+        if not isinstance(self.model, str):
+            return "a model of one's own"
+        known = info(self.model)
+        return f"kind: {known.kind}; {known.reference}"
+
+    @property
     def jit(self) -> bool:
         return isinstance(self.model, str) and info(self.model).jit
 

@@ -1,22 +1,22 @@
 """Every figure: functions that take trials or stored results and return a matplotlib Figure."""
 
-from gaitlib.plots.aopc import perturbation_curves
-from gaitlib.plots.calibration import reliability
 from gaitlib.plots.comparison import critical_difference
 from gaitlib.plots.comparison import pairs as comparison_pairs
+from gaitlib.plots.confidence import reliability
 from gaitlib.plots.gait_cycle import events_over_time, gait_cycle_curves
+from gaitlib.plots.gaps import optimism_gap
+from gaitlib.plots.house_style import save
 from gaitlib.plots.moving import MovingFigure, moving_stick_figure
-from gaitlib.plots.optimism import optimism_gap
+from gaitlib.plots.perturbation import perturbation_curves
 from gaitlib.plots.predictions import class_probabilities, dashboard, importance, prediction_over_time
 from gaitlib.plots.relevance_maps import joint_phase, pressure_regions
 from gaitlib.plots.results import confusion_matrices, differences, learning_curves, per_class, per_subject
-from gaitlib.plots.robustness import robustness
 from gaitlib.plots.samples import pressure_maps, skeleton_heatmap
 from gaitlib.plots.sanity import deletion_curves, randomisation_curves
-from gaitlib.plots.signature import signature, signatures_of_models
+from gaitlib.plots.signatures import signature, signatures_of_models
 from gaitlib.plots.skeletons import before_and_after, stick_figures
-from gaitlib.plots.style import save
-from gaitlib.plots.waveforms import waveforms
+from gaitlib.plots.waveform_curves import waveforms
+from gaitlib.plots.worse_recordings import robustness
 
 __all__ = [
     "MovingFigure",

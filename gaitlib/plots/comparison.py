@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.colors import to_hex
 
 from gaitlib.errors import GaitDataError
-from gaitlib.plots.style import HONEST, PALETTE, label, style
+from gaitlib.plots.house_style import HONEST, PALETTE, label, style
 
 UNCLEAR = "0.45"
 COLUMNS = (0.0, 0.2, 0.4, 0.61)  # places of the text beside the axes
@@ -22,7 +22,7 @@ def critical_difference(comparison):
     Parameters
     ----------
     comparison : Comparison
-        From :func:`gaitlib.evaluation.compare`.
+        From :func:`gaitlib.results.pairs`.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def pairs(comparison):
     Parameters
     ----------
     comparison : Comparison
-        From :func:`gaitlib.evaluation.compare`.
+        From :func:`gaitlib.results.pairs`.
 
     Returns
     -------

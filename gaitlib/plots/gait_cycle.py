@@ -6,12 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.pipeline import make_pipeline
 
-from gaitlib.conventions import PELVIS_NAMES, first_joint
 from gaitlib.errors import GaitDataError
-from gaitlib.plots.style import LEFT, PALETTE, RIGHT, label, style
+from gaitlib.plots.house_style import LEFT, PALETTE, RIGHT, label, style
 from gaitlib.preprocessing.events import SIDES, gait_events
 from gaitlib.preprocessing.gait_cycle import cycles
 from gaitlib.preprocessing.skeleton import AlignHeading, SelectJoints
+from gaitlib.trials.conventions import PELVIS_NAMES, first_joint
 
 N_POINTS = 101
 COLUMNS = 3

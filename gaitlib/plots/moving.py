@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from gaitlib.conventions import joint_columns
 from gaitlib.errors import GaitDataError
+from gaitlib.plots.house_style import LEFT, RIGHT, TRUNK, label
 from gaitlib.plots.sticks import coloured_bones, middle_frames, one_walk
-from gaitlib.plots.style import LEFT, RIGHT, TRUNK, label
-from gaitlib.preprocessing.base import require_finite
+from gaitlib.preprocessing.step import require_finite
+from gaitlib.trials.conventions import joint_columns
 
 RATE_HZ = 15.0  # of the key frames; the browser draws what is between
 VIEWS = (("from the side", 1, 1), ("from the front", 0, -1))  # the axis that runs to the right, and its sign

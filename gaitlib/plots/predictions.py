@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
+from gaitlib.plots.house_style import PALETTE, label, style
 from gaitlib.plots.samples import draw_pressure, draw_skeleton, named
 from gaitlib.plots.sticks import colour_of, draw_walk
-from gaitlib.plots.style import PALETTE, label, style
 
 
 def class_probabilities(runs, trial, model: str | None = None):
@@ -30,7 +30,7 @@ def class_probabilities(runs, trial, model: str | None = None):
 
 
 def prediction_over_time(runs, trial, model: str | None = None):
-    """Class probabilities of windows along one trial (see :func:`gaitlib.evaluation.predict_over_time`).
+    """Class probabilities of windows along one trial (see :func:`gaitlib.explain.predict_over_time`).
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def prediction_over_time(runs, trial, model: str | None = None):
 
 
 def importance(runs, trial, model: str | None = None):
-    """Zero-out importance of modalities and joints for one prediction (see :func:`gaitlib.explain.zero_out`).
+    """Zero-out importance of modalities and joints for one prediction (see :func:`gaitlib.explain.importance`).
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def _draw_probabilities(axis, classifier, trial) -> None:
 
 
 def _draw_over_time(axis, classifier, trial) -> None:
-    from gaitlib.evaluation.over_time import predict_over_time  # late: drawing trials needs no deep-learning backend
+    from gaitlib.explain.over_time import predict_over_time  # late: drawing trials needs no deep-learning backend
 
     windows, true = predict_over_time(classifier, trial), trial.labels[0]
     middle_s = windows[["start_s", "end_s"]].mean(axis=1)

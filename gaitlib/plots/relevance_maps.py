@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from gaitlib.errors import GaitDataError
+from gaitlib.plots.house_style import label, style
 from gaitlib.plots.sticks import colour_of
-from gaitlib.plots.style import label, style
 
 MOST = 12  # panels across or down that can be read
 

@@ -5,7 +5,7 @@ import numpy as np
 import seaborn as sns
 
 from gaitlib.errors import GaitDataError
-from gaitlib.plots.style import CONTRAST, HONEST, PALETTE, label, style
+from gaitlib.plots.house_style import CONTRAST, HONEST, PALETTE, label, style
 
 A_ROW = 4  # models
 MARKERS = (("o", 7), ("s", 5), ("D", 7), ("^", 7), ("v", 7))  # and sizes, one a protocol
@@ -175,7 +175,7 @@ def differences(table, what: str):
     Parameters
     ----------
     table : pandas.DataFrame
-        From :func:`gaitlib.evaluation.differences`; the reference is the row whose difference is exactly 0.
+        From :func:`gaitlib.results.differences`; the reference is the row whose difference is exactly 0.
     what : str
         What is compared, for the title.
 

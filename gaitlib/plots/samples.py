@@ -4,10 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from gaitlib.conventions import GAIT_JOINTS, PELVIS_NAMES, first_joint, joint_columns
 from gaitlib.errors import GaitDataError
+from gaitlib.plots.house_style import label, style
 from gaitlib.plots.sticks import colour_of, one_walk
-from gaitlib.plots.style import label, style
+from gaitlib.trials.conventions import GAIT_JOINTS, PELVIS_NAMES, first_joint, joint_columns
 
 
 def skeleton_heatmap(trial, modality: str = "skeleton"):

@@ -4,7 +4,7 @@ from itertools import cycle
 
 import matplotlib.pyplot as plt
 
-from gaitlib.plots.style import PALETTE, label, style
+from gaitlib.plots.house_style import PALETTE, label, style
 
 RANDOM_COLOUR = "0.45"
 
@@ -24,7 +24,7 @@ def deletion_curves(curves):
     -------
     matplotlib.figure.Figure
     """
-    from gaitlib.explain.faithfulness import LEAST, MOST, RANDOM, area_table, curve_table  # late: needs a backend
+    from gaitlib.explain.trust.faithfulness import LEAST, MOST, RANDOM, area_table, curve_table  # late: needs a backend
 
     table, areas = curve_table(curves), area_table(curves).set_index(["test", "method"])
     tests = table["test"].unique()

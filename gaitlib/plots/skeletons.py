@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from gaitlib.plots.house_style import LEFT, PALETTE, RIGHT, TRUNK, label, style
 from gaitlib.plots.sticks import draw_walk
-from gaitlib.plots.style import LEFT, PALETTE, RIGHT, TRUNK, label, style
 
 
 def stick_figures(trials, n_figures: int = 7, seconds: float = 2.0, modality: str = "skeleton"):

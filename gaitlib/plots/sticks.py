@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from gaitlib.conventions import BONES, joint_columns
 from gaitlib.errors import GaitDataError
-from gaitlib.plots.style import LEFT, RIGHT, TRUNK
-from gaitlib.preprocessing.base import sequence
+from gaitlib.plots.house_style import LEFT, RIGHT, TRUNK
+from gaitlib.preprocessing.step import sequence
+from gaitlib.trials.conventions import BONES, joint_columns
 
 
 def coloured_bones(channels) -> list[tuple[list[int], list[int], tuple]]:

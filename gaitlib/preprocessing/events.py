@@ -13,9 +13,9 @@ import pandas as pd
 from scipy.interpolate import make_interp_spline
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
-from gaitlib.conventions import PELVIS_NAMES, first_joint, joint_columns
 from gaitlib.errors import GaitDataError
-from gaitlib.preprocessing.base import require_finite, sequence
+from gaitlib.preprocessing.step import require_finite, sequence
+from gaitlib.trials.conventions import PELVIS_NAMES, first_joint, joint_columns
 
 SIDES = ("left", "right")
 GRID_HZ = 100.0

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.base import clone
 
 from gaitlib.errors import GaitDataError
-from gaitlib.modality import object_array
-from gaitlib.preprocessing.base import Step, require_finite
+from gaitlib.preprocessing.step import Step, require_finite
+from gaitlib.trials.modality import object_array
 
 
 class Frames(Step):

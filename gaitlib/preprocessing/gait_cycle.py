@@ -11,9 +11,9 @@ import pandas as pd
 from scipy.interpolate import make_interp_spline
 
 from gaitlib.errors import GaitDataError
-from gaitlib.modality import Modality, object_array
-from gaitlib.preprocessing.base import Step, sequence
 from gaitlib.preprocessing.events import GRID_HZ, SIDES, find_events
+from gaitlib.preprocessing.step import Step, sequence
+from gaitlib.trials.modality import Modality, object_array
 
 STANDING_S = 0.4  # a foot stands flat for about as long after its heel strike
 PARAMETERS = (

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from gaitlib.datasets import repair
 from gaitlib.errors import GaitDataError
-from gaitlib.preprocessing.base import Step, sequence
+from gaitlib.preprocessing import repair
 from gaitlib.preprocessing.skeleton import joint_triples
+from gaitlib.preprocessing.step import Step, sequence
 
 
 class RepairFrames(Step):
     """Drop frames that a skeleton sensor did not really record.
 
-    Steps: frames of garbage (:func:`gaitlib.datasets.repair.garbage_frames`) go, then, where times are known,
+    Steps: frames of garbage (:func:`gaitlib.preprocessing.repair.garbage_frames`) go, then, where times are known,
     frames whose time does not advance. Loaders of published sets have done this already.
 
     Parameters

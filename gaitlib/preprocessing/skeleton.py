@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from gaitlib.conventions import AXES, CHEST_NAMES, PELVIS_NAMES, first_joint, joint_columns
 from gaitlib.errors import GaitDataError
-from gaitlib.preprocessing.base import Step, sequence
+from gaitlib.preprocessing.step import Step, sequence
+from gaitlib.trials.conventions import AXES, CHEST_NAMES, PELVIS_NAMES, first_joint, joint_columns
 
 
 class _SkeletonStep(Step):

@@ -9,10 +9,10 @@ gait patterns with deep learning. Scientific Reports 9, 2391. https://doi.org/10
 import numpy as np
 
 from gaitlib.errors import GaitDataError
-from gaitlib.modality import Modality, object_array
-from gaitlib.preprocessing.base import Step, require_finite, sequence
 from gaitlib.preprocessing.gait_cycle import cycles
+from gaitlib.preprocessing.step import Step, require_finite, sequence
 from gaitlib.preprocessing.waveforms import require_newtons, require_points
+from gaitlib.trials.modality import Modality, object_array
 
 
 class CutStride(Step):

@@ -22,7 +22,7 @@ from scipy.signal import butter, sosfiltfilt
 from sklearn.preprocessing import scale
 
 from gaitlib.errors import GaitDataError
-from gaitlib.preprocessing.base import Step, require_finite, sequence
+from gaitlib.preprocessing.step import Step, require_finite, sequence
 
 UNEVEN = 0.1  # of a step may a time lie off the even grid, since files round times to milliseconds
 PADDING_PERIODS = 2  # of the cut-off frequency, added at both ends: scipy's default may bend a straight line there

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 import gaitlib
 from gaitlib import GaitDataError, TrialSet, datasets, load_trials
-from gaitlib.conventions import AZURE_KINECT_JOINTS, GAITS, KINECT_V2_JOINTS, joint_columns, skeleton_channels
-from gaitlib.datasets import azure_pressure, number_tables, write_azure_pressure
-from gaitlib.modality import Modality, object_array
+from gaitlib.datasets import azure_pressure, write_azure_pressure
+from gaitlib.datasets.tools import number_tables
+from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, GAITS, KINECT_V2_JOINTS, joint_columns, skeleton_channels
+from gaitlib.trials.modality import Modality, object_array
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaitlib import GaitDataError, conventions, datasets, load_trials
-from gaitlib.datasets import files, kinect_v2, number_tables, repair
+from gaitlib import GaitDataError, datasets, load_trials
+from gaitlib.datasets import kinect_v2
+from gaitlib.datasets.tools import files, number_tables
+from gaitlib.preprocessing import repair
+from gaitlib.trials import conventions
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -505,7 +508,7 @@ def test_nothing_left_after_skipping_says_what_was_wrong(tmp_path):
 
 def test_an_oversized_file_is_refused_unread(tree, monkeypatch):
     big = "human1_normal1/human1_normal1_SkeletonData2.csv"
-    monkeypatch.setattr("gaitlib.datasets.files.LARGEST_FILE", (tree / big).stat().st_size - 1)
+    monkeypatch.setattr("gaitlib.datasets.tools.files.LARGEST_FILE", (tree / big).stat().st_size - 1)
     others = [p for p in tree.rglob("*.csv") if p != tree / big]
     for path in others:
         path.write_bytes(b"\n".join(path.read_bytes().split(b"\n")[:12]) + b"\n")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,10 +24,10 @@ from sklearn.preprocessing import StandardScaler
 
 import gaitlib
 from gaitlib import GaitClassifier, LeaveOneSubjectOut, RandomTrialSplit, SubjectHoldout, Training, TrialKFold
+from gaitlib.audit import Receipt
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation import Receipt
-from gaitlib.evaluation.description import _canonical, describe
 from gaitlib.evaluation.fold import fold_seed
+from gaitlib.evaluation.key import _canonical, _code, describe
 from gaitlib.models import Builder, info
 from gaitlib.models.registry import REFERENCE_INPUTS
 from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Step, SummaryStatistics, Tensors
@@ -432,6 +433,28 @@ def test_the_key_changes_with_everything_that_matters(tiny_trials):
     }
     assert len(set(cases.values())) == len(cases), cases
     assert key() == cases["as it is"]  # built later, so its layers are numbered on
+
+
+@pytest.mark.parametrize(
+    ("file", "trains_anew"),
+    [
+        ("plots/house_style.py", False),
+        ("explain/gradients.py", False),
+        ("results/runs.py", False),
+        ("studies/base.py", False),
+        ("preprocessing/skeleton.py", True),
+        ("models/layers.py", True),
+        ("training/loop.py", True),
+        ("trials/trialset.py", True),
+        ("recipes.py", True),
+    ],
+)
+def test_the_edit_of_what_computes_trains_anew_and_no_other(tmp_path, monkeypatch, file, trains_anew):
+    package = shutil.copytree(Path(gaitlib.__file__).parent, tmp_path / "gaitlib")
+    monkeypatch.setattr(gaitlib, "__file__", str(package / "__init__.py"))
+    before = _code()
+    (package / file).write_text((package / file).read_text() + "# edited\n")
+    assert (_code() != before) == trains_anew
 
 
 def test_the_fold_seed_depends_on_seeds_and_fold_alone():

@@ -6,7 +6,7 @@ import pytest
 
 import gaitlib
 from gaitlib.models import Head, available, build, info
-from gaitlib.models.attention import AttentionPooling
+from gaitlib.models.attentive import AttentionPooling
 from gaitlib.models.layers import FrameMask, HalfMask, MeanAndMaxPooling, MeanPooling, ZeroPadding
 from gaitlib.models.registry import REFERENCE_INPUTS
 

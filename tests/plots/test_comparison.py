@@ -11,9 +11,9 @@ from planted_runs import planted_runs
 
 from gaitlib import LeaveOneSubjectOut, SubjectKFold
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation.compare import compare
 from gaitlib.plots.comparison import critical_difference, pairs
-from gaitlib.plots.style import HONEST
+from gaitlib.plots.house_style import HONEST
+from gaitlib.results.pairs import compare
 
 ACCURACY = pd.DataFrame(
     {

@@ -14,12 +14,12 @@ from planted import planted_trials
 
 import gaitlib
 from gaitlib import GaitClassifier, SubjectHoldout, Training, TrialSet, plots
-from gaitlib.conventions import BONES, joint_columns
 from gaitlib.errors import GaitDataError
-from gaitlib.evaluation.over_time import predict_over_time
 from gaitlib.explain import zero_out
-from gaitlib.modality import Modality, object_array
-from gaitlib.plots.style import LEFT
+from gaitlib.explain.over_time import predict_over_time
+from gaitlib.plots.house_style import LEFT
+from gaitlib.trials.conventions import BONES, joint_columns
+from gaitlib.trials.modality import Modality, object_array
 
 SVG = "{http://www.w3.org/2000/svg}"
 

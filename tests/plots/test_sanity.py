@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gaitlib.explain.faithfulness import LEAST, MOST, RANDOM, area_table, curve_table
+from gaitlib.explain.trust.faithfulness import LEAST, MOST, RANDOM, area_table, curve_table
 from gaitlib.plots.sanity import deletion_curves, randomisation_curves
 
 SHARES = np.linspace(0, 1, 6)

@@ -12,8 +12,7 @@ from planted import planted_trials
 
 import gaitlib
 from gaitlib import plots, saving
-from gaitlib.conventions import mirror_map, skeleton_channels
-from gaitlib.datasets.synthetic import synthetic_walks
+from gaitlib.datasets.synthetic.walks import synthetic_walks
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import (
     AddJointAngles,
@@ -26,6 +25,7 @@ from gaitlib.preprocessing import (
 )
 from gaitlib.preprocessing.events import SIDES
 from gaitlib.preprocessing.gait_cycle import PARAMETERS
+from gaitlib.trials.conventions import mirror_map, skeleton_channels
 
 JOINTS = ("pelvis", *(f"{side}_{joint}" for side in SIDES for joint in ("ankle", "foot")))
 CHANNELS = skeleton_channels(JOINTS)

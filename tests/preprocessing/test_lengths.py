@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 import gaitlib
-from gaitlib.modality import object_array
 from gaitlib.models import Builder
 from gaitlib.preprocessing import Crop, SequenceLength
+from gaitlib.trials.modality import object_array
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=5)
 

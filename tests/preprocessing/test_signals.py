@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import gaitlib
-from gaitlib.conventions import skeleton_channels
 from gaitlib.preprocessing import AddVelocity, FillMissing, RepairFrames
+from gaitlib.trials.conventions import skeleton_channels
 
 
 def skeleton(values, **options):

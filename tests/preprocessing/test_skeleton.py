@@ -8,9 +8,9 @@ from planted import planted_trials
 from scipy.spatial.transform import Rotation
 
 import gaitlib
-from gaitlib.conventions import skeleton_channels
 from gaitlib.preprocessing import AddJointAngles, AddVelocity, AlignHeading, CentrePelvis, ScaleStature, SelectJoints
 from gaitlib.preprocessing.skeleton import ANGLES, body_length_m, included_angle_deg, position_columns
+from gaitlib.trials.conventions import skeleton_channels
 
 EVERY_STEP = [
     SelectJoints(["left_knee", "head"]),

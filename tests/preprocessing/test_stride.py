@@ -9,8 +9,8 @@ from planted import planted_trials
 from sklearn.base import clone
 
 import gaitlib
-from gaitlib import study
 from gaitlib.preprocessing import AddJointAngles, CutStride, MeanCycle, cycles
+from gaitlib.studies import gait_recognition as study
 
 PLATES = ["right_vertical", "left_vertical"]
 

@@ -1,0 +1,189 @@
+"""A receipt on leakage: whether anything of the tested walks or people could have reached what was learnt."""
+
+import numpy as np
+import pandas as pd
+
+from gaitlib.audit.copies import Copies
+from gaitlib.audit.receipt import VERDICTS, Finding
+
+
+def audit_split(trials, protocol, folds, copies: Copies) -> list[Finding]:
+    """Check the folds of a protocol before anything is trained.
+
+    Parameters
+    ----------
+    trials : TrialSet
+    protocol : Protocol
+    folds : list of Fold
+    copies : Copies
+        From :func:`gaitlib.audit.copies.find_copies` of these trials.
+
+    Returns
+    -------
+    list of Finding
+        For each fold: whether subjects and walks stand apart, also in validation; whether trials with the same or
+        nearly the same content, or of the same file, stand on both sides; whether a step that the trials have been
+        through (their history) had learnt from what is tested.
+    """
+    unjudged = [
+        Finding(f"near copies of {name}", protocol.name, "", "unseen", reason)
+        for name, reason in copies.near.attrs.get("not_judged", {}).items()
+    ]
+    findings = []
+    for fold in folds:
+        checks = {
+            "subjects": _subjects(trials, protocol, fold),
+            "walks": _apart(trials, "walk", fold.test, _rest(fold), "tested and learnt from or watched"),
+            "validation": _validation(trials, protocol, fold),
+            "copies": _copies(trials, fold, copies.shared),
+            "near copies": _near_copies(trials, fold, copies),
+            "recording files": _files(trials, fold),
+            "earlier steps": _steps(trials, protocol, fold, [(e.step, e.fitted_on) for e in trials.history]),
+        }
+        findings += [Finding(check, protocol.name, fold.name, *found) for check, found in checks.items()]
+    return findings + unjudged
+
+
+def _subjects(trials, protocol, fold):
+    if "subject" not in protocol.claim.disjoint:
+        return "ok", f"subjects may stand on both sides: the claim is {protocol.claim}"
+    return _apart(trials, "subject", fold.test, _rest(fold), "tested and learnt from or watched")
+
+
+def _validation(trials, protocol, fold):
+    if not len(fold.validation):
+        return "ok", "no trials are held back to stop training"
+    return _worst(_inner(trials, protocol, fold.train, fold.validation))
+
+
+def _inner(trials, protocol, learnt, watched):
+    """No walk is both learnt from and watched, nor what the protocol keeps whole besides."""
+    units = dict.fromkeys([protocol.watched_unit, "walk"])
+    return [_apart(trials, unit, learnt, watched, "learnt from and watched") for unit in units]
+
+
+def _apart(trials, unit, these, those, how):
+    ours, others = trials.table.iloc[these], trials.table.iloc[those]
+    both = ours[ours[unit].isin(others[unit])]
+    if len(both):
+        return "leak", f"{unit} {_first(both[unit])} both {how}, with trials {_first(both['trial'])}"
+    return "ok", f"no {unit} is both {how}"
+
+
+def _copies(trials, fold, shared):
+    across = _across(trials, fold, shared)
+    if across.empty:
+        return "ok", "no tested trial holds the numbers of a trial of the other side"
+    pairs = [f"{r.trial} and {r.other} ({r.modality}, {r.share:.0%} of the shorter)" for r in across.itertuples()]
+    return "leak", f"the same recording on both sides: {_first(pairs)}"
+
+
+def _near_copies(trials, fold, copies):
+    same = set(zip(copies.shared["trial"], copies.shared["other"], strict=True))
+    new = [pair not in same for pair in zip(copies.near["trial"], copies.near["other"], strict=True)]
+    across = _across(trials, fold, copies.near[np.array(new, dtype=bool)])
+    if across.empty:
+        return "ok", "no tested trial is too like a trial of the other side to be another recording"
+    pairs = [f"{r.trial} and {r.other} ({r.modality}, ratio {r.ratio:.3f})" for r in across.itertuples()]
+    return "suspect", f"too alike to be two recordings, on both sides: {_first(pairs)}"
+
+
+def _across(trials, fold, pairs) -> pd.DataFrame:
+    """The pairs of which one trial is tested and the other is not."""
+    tested, rest = set(trials.ids[fold.test]), set(trials.ids[_rest(fold)])
+    a, b = pairs["trial"], pairs["other"]
+    return pairs[(a.isin(tested) & b.isin(rest)) | (a.isin(rest) & b.isin(tested))]
+
+
+def _files(trials, fold):
+    """A file of three subjects or more, or of all, is a table of recordings; any other may be one recording."""
+    table = trials.table[trials.table["source"] != ""]
+    subjects = table.groupby("source")["subject"].nunique()
+    single = set(subjects.index[(subjects <= 2) & (subjects < max(2, trials.table["subject"].nunique()))])
+    tested, rest = (set(trials.table["source"].iloc[part]) for part in (fold.test, _rest(fold)))
+    if both := sorted(tested & rest & single):
+        return "suspect", f"trials of one file on both sides, perhaps of one recording: {_first(both)}"
+    return "ok", "no recording file on both sides" if len(table) else "the trials name no files"
+
+
+def _steps(trials, protocol, fold, steps):
+    """Whether steps, as pairs of a label and the ids they were fitted on, had learnt from what is tested."""
+    found = []
+    for label, ids in steps:
+        if len(ids):
+            verdict, detail = _reach(trials, protocol, fold, ids)
+            found.append((verdict, f"{label} was fitted on {detail}"))
+    if not found:
+        return "ok", "none that learns"
+    return _worst([("ok", f"{len(found)} that learnt, none from what is tested"), *found])
+
+
+def audit_learnt(trials, protocol, fold, learnt: dict, model: str = "") -> list[Finding]:
+    """Check what a fitted classifier says that it learnt from.
+
+    Parameters
+    ----------
+    trials : TrialSet
+    protocol : Protocol
+    fold : Fold
+    learnt : dict
+        ``fitted_on`` and ``watched`` (trial ids) and ``steps`` (pairs of a label and the ids it was fitted on; also
+        encoders that were trained before).
+    model : str
+        Its name, for the findings.
+
+    Returns
+    -------
+    list of Finding
+        On the model, its steps, and early stopping.
+    """
+    fitted_on, watched = learnt["fitted_on"], learnt["watched"]
+    verdict, detail = _reach(trials, protocol, fold, fitted_on)
+    if not len(fitted_on):
+        verdict, detail = "unseen", "trials that were not recorded"
+    checks = {
+        "model": (verdict, f"learnt from {detail}"),
+        "steps": _steps(trials, protocol, fold, learnt["steps"]),
+        "early stopping": _early_stopping(trials, protocol, fold, fitted_on, watched),
+    }
+    return [Finding(check, protocol.name, fold.name, *found, model) for check, found in checks.items()]
+
+
+def _early_stopping(trials, protocol, fold, fitted_on, watched):
+    if not len(watched):
+        return "ok", "nothing was watched: a fixed number of epochs, or a model without any"
+    verdict, detail = _reach(trials, protocol, fold, watched)
+    learnt, seen = (np.flatnonzero(trials.table["trial"].isin(ids)) for ids in (fitted_on, watched))
+    return _worst([(verdict, f"watched {detail}"), *_inner(trials, protocol, learnt, seen)])
+
+
+def _reach(trials, protocol, fold, ids):
+    """How near some trials come to the tested ones: a verdict, and the trials in words."""
+    ids = list(dict.fromkeys(ids))
+    known = trials.table[trials.table["trial"].isin(ids)]
+    tested = trials.table.iloc[fold.test]
+    near = {"trial": "which are tested", "walk": "of a tested walk"}
+    if "subject" in protocol.claim.disjoint:
+        near["subject"] = "of a tested subject"
+    for unit, words in near.items():
+        both = known[known[unit].isin(tested[unit])]
+        if len(both):
+            return "leak", f"trials {_first(both['trial'])}, {words}"
+    if strangers := sorted(set(ids) - set(known["trial"])):
+        return "unseen", f"trials that are not among these, so nobody knows whose they are: {_first(strangers)}"
+    subjects = known["subject"].nunique()
+    return "ok", f"{len(known)} trials of {subjects} subject{'s' * (subjects != 1)}, none of them tested"
+
+
+def _rest(fold) -> np.ndarray:
+    return np.concatenate([fold.train, fold.validation])
+
+
+def _worst(found):
+    return min(found, key=lambda f: VERDICTS.index(f[0]))
+
+
+def _first(names, n=3) -> str:
+    names = list(dict.fromkeys(names))
+    shown = ", ".join(str(name) for name in names[:n])
+    return shown if len(names) <= n else f"{shown} and {len(names) - n} more"

@@ -1,0 +1,6 @@
+"""Openly synthetic recordings in the published layouts and types."""
+
+from gaitlib.datasets.synthetic.forces import synthetic_forces
+from gaitlib.datasets.synthetic.walks import synthetic_trials
+
+__all__ = ["synthetic_forces", "synthetic_trials"]

@@ -1,0 +1,1 @@
+"""What loaders share: files, tables of numbers, the cache, repairs."""

@@ -1,0 +1,1 @@
+"""Relevance averaged over people, on gait phase or place."""

@@ -1,0 +1,15 @@
+"""Worse recordings and changed values: how accuracy falls."""
+
+from gaitlib.perturb.recordings import PERTURBATIONS, Perturbation, robustness, robustness_table
+from gaitlib.perturb.values import aopc, aopc_table, perturbation_curve, perturbation_curves
+
+__all__ = [
+    "PERTURBATIONS",
+    "Perturbation",
+    "aopc",
+    "aopc_table",
+    "perturbation_curve",
+    "perturbation_curves",
+    "robustness",
+    "robustness_table",
+]

@@ -1,0 +1,82 @@
+"""What every step is: a scikit-learn transformer from TrialSet to TrialSet."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from gaitlib import saving
+from gaitlib.errors import GaitDataError
+from gaitlib.trials import HistoryEntry, TrialSet
+from gaitlib.trials.modality import Modality
+
+
+class Step(TransformerMixin, BaseEstimator):
+    """Base of all steps. A subclass writes ``_transform(trials)`` and, if it learns, ``_learn(trials)``.
+
+    A step that learns remembers the ids of the trials it was fitted on (``fitted_on_``) and writes them into the
+    history of every TrialSet that it transforms.
+    """
+
+    def fit(self, trials: TrialSet, y=None) -> "Step":
+        """Learn from the given trials only; steps without state learn nothing."""
+        require_trials(self, trials)
+        self.fitted_on_ = ()
+        if type(self)._learn is not Step._learn:
+            self.fitted_on_ = tuple(dict.fromkeys(trials.ids))
+            self._learn(trials)
+        return self
+
+    def transform(self, trials: TrialSet) -> TrialSet:
+        """The same trials, changed; the input is left as it was."""
+        require_trials(self, trials)
+        fitted_on = getattr(self, "fitted_on_", ())
+        if type(self)._learn is not Step._learn and not fitted_on:
+            raise GaitDataError(f"{type(self).__name__} is not fitted: call fit(training_trials) first")
+        return self._transform(trials).with_history(HistoryEntry(self._label(), fitted_on))
+
+    def _label(self) -> str:
+        """Name, settings and their digest; unlike repr it is the same in every process."""
+        params = self.get_params(deep=False).values()
+        shown = (type(v).__name__ if hasattr(v, "get_params") else getattr(v, "__name__", str(v)) for v in params)
+        return f"{type(self).__name__}({', '.join(shown)}) {saving.digest(self, with_source=False)}"
+
+    def _learn(self, trials: TrialSet) -> None:
+        """Nothing to learn."""
+
+    def _transform(self, trials: TrialSet) -> TrialSet:
+        raise NotImplementedError
+
+
+def require_trials(step, trials) -> None:
+    """Refuse anything but a TrialSet, in the name of the step."""
+    if not isinstance(trials, TrialSet):
+        raise GaitDataError(
+            f"{type(step).__name__} works on a TrialSet, not {type(trials).__name__}; "
+            "make one with gaitlib.load_trials or gaitlib.TrialSet.from_arrays"
+        )
+
+
+def sequence(trials: TrialSet, name: str) -> Modality:
+    """A modality that must be a sequence."""
+    modality = trials.modality(name)
+    if modality.kind != "sequence":
+        raise GaitDataError(f"modality '{name}' is of kind '{modality.kind}'; this step needs a sequence")
+    return modality
+
+
+def require_finite(trials: TrialSet, name: str) -> None:
+    """Refuse NaN and inf, naming the first place.
+
+    Raises
+    ------
+    GaitDataError
+        With trial, frame and channel.
+    """
+    modality = trials.modality(name)
+    for trial, values in zip(trials.ids, modality.values, strict=True):
+        if values is not None and not np.isfinite(values).all():
+            place = tuple(np.argwhere(~np.isfinite(values))[0])
+            frame = f", frame {place[0]}" if len(place) > 1 else ""
+            raise GaitDataError(
+                f"{trial}, modality '{name}'{frame}, channel '{modality.channels[place[-1]]}': not a finite number; "
+                "drop such frames with RepairFrames() or interpolate them with FillMissing() before this step"
+            )

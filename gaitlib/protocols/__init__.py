@@ -1,0 +1,22 @@
+"""How trials become folds: pure functions of the trial table, each with the claim that it supports."""
+
+from gaitlib.protocols.folds import KNOWN_PERSON, NEW_PERSON, Claim, Fold, Protocol
+from gaitlib.protocols.groups import GroupKFold, LeaveOneGroupOut
+from gaitlib.protocols.known_people import LeaveOneRepetitionOut, RandomTrialSplit, TrialKFold
+from gaitlib.protocols.new_people import LeaveOneSubjectOut, SubjectHoldout, SubjectKFold
+
+__all__ = [
+    "Claim",
+    "Fold",
+    "GroupKFold",
+    "KNOWN_PERSON",
+    "LeaveOneGroupOut",
+    "LeaveOneRepetitionOut",
+    "LeaveOneSubjectOut",
+    "NEW_PERSON",
+    "Protocol",
+    "RandomTrialSplit",
+    "SubjectHoldout",
+    "SubjectKFold",
+    "TrialKFold",
+]

@@ -1,0 +1,132 @@
+"""A new person: no tested subject is learnt from."""
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, StratifiedGroupKFold
+
+from gaitlib.errors import GaitDataError
+from gaitlib.protocols.folds import NEW_PERSON, Protocol, need, repeated
+
+
+class LeaveOneSubjectOut(Protocol):
+    """Each subject is tested once by a model that learnt from all others.
+
+    Parameters
+    ----------
+    validation : bool
+        Hold back a fifth of the training subjects to stop training.
+    seed : int
+        For the choice of validation subjects.
+    """
+
+    name = "leave-one-subject-out"
+    claim = NEW_PERSON
+
+    def __init__(self, validation=True, seed=0):
+        self.validation = validation
+        self.seed = seed
+
+    def _test_sets(self, trials):
+        subjects = trials.subjects
+        need(subjects, 2, self.name, "subjects")
+        return [(str(s), np.flatnonzero(subjects == s)) for s in sorted(set(subjects))]
+
+
+class SubjectKFold(Protocol):
+    """Subjects are dealt into folds at random; each fold is tested once.
+
+    Parameters
+    ----------
+    n_splits : int
+    validation : bool
+    seed : int
+    repeats : int
+        How often all subjects are dealt anew; each is then tested once a repeat.
+    stratify : bool
+        Deal the classes evenly too, as far as whole subjects allow. Needed where each subject has one class.
+    """
+
+    name = "subject K-fold"
+    claim = NEW_PERSON
+
+    def __init__(self, n_splits=5, validation=True, seed=0, repeats=1, stratify=False):
+        self.n_splits = n_splits
+        self.validation = validation
+        self.seed = seed
+        self.repeats = repeats
+        self.stratify = stratify
+
+    def _test_sets(self, trials):
+        subjects = trials.subjects.astype(str)
+        need(subjects, self.n_splits, self.name, "subjects")
+        if self.stratify:
+            return repeated(self, StratifiedGroupKFold, trials.labels.astype(str), subjects)
+        return repeated(self, GroupKFold, subjects, subjects)
+
+
+class SubjectHoldout(Protocol):
+    """One part of the subjects, drawn at random or named, is tested.
+
+    Parameters
+    ----------
+    test : float
+        Share of the subjects.
+    validation : bool
+    seed : int
+    people : sequence of str, optional
+        Test just these subjects.
+    n_people : int, optional
+        Test that many subjects instead of a share.
+
+    Raises
+    ------
+    GaitDataError
+        From ``folds``: if a named subject is not there, nobody is tested or nobody is left to learn from, or both
+        ``people`` and ``n_people`` are given.
+
+    Examples
+    --------
+    >>> from gaitlib import SubjectHoldout, synthetic_trials
+    >>> trials = synthetic_trials(n_subjects=4, n_walks=1, seed=0)
+    >>> (fold,) = SubjectHoldout(people=["subject02"]).folds(trials)
+    >>> set(trials.subjects[fold.test])
+    {'subject02'}
+    """
+
+    name = "subject hold-out"
+    claim = NEW_PERSON
+
+    def __init__(self, test=0.25, validation=True, seed=0, people=None, n_people=None):
+        self.test = test
+        self.validation = validation
+        self.seed = seed
+        self.people = people
+        self.n_people = n_people
+
+    def _test_sets(self, trials):
+        subjects = trials.subjects.astype(str)
+        need(subjects, 2, self.name, "subjects")
+        if self.people is not None:
+            return [("holdout", np.flatnonzero(np.isin(subjects, self._named(subjects))))]
+        n_subjects = len(set(subjects))
+        if self.n_people is not None and self.n_people not in range(1, n_subjects):
+            raise GaitDataError(
+                f"{self.name}: n_people must be a whole number from 1 to {n_subjects - 1} where there are {n_subjects} "
+                f"subjects, not {self.n_people!r}"
+            )
+        splitter = GroupShuffleSplit(1, test_size=self.n_people or self.test, random_state=self.seed)
+        return [("holdout", test) for _, test in splitter.split(subjects, groups=subjects)]
+
+    def _named(self, subjects) -> list[str]:
+        """The named people, who must be some of the subjects, but not all."""
+        if self.n_people is not None:
+            raise GaitDataError(f"{self.name}: give people= or n_people=, not both")
+        people = [self.people] if isinstance(self.people, str) else [str(name) for name in self.people]
+        known = sorted(set(subjects))
+        if unknown := [name for name in people if name not in known]:
+            raise GaitDataError(f"{self.name}: no subject '{unknown[0]}' here; there are {', '.join(known)}")
+        if not 0 < len(set(people)) < len(known):
+            raise GaitDataError(
+                f"{self.name}: people= names {len(set(people))} of {len(known)} subjects; name one at least, and leave "
+                "some to learn from"
+            )
+        return people

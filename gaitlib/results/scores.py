@@ -1,0 +1,130 @@
+"""Scores of one model's predictions. People, not trials, are the sample: shares are means over subjects."""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import f1_score, log_loss, precision_recall_fscore_support
+
+from gaitlib.results.intervals import subject_interval
+
+
+def accuracy_by_subject(predictions) -> pd.Series:
+    """Share of each subject's trials that were classified correctly.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        Of one model under one protocol: one row a trial with ``subject``, ``label`` and ``predicted``.
+
+    Returns
+    -------
+    pandas.Series
+        By subject.
+    """
+    return (predictions["label"] == predictions["predicted"]).groupby(predictions["subject"]).mean()
+
+
+def sensitivity_and_specificity(predictions, classes) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sensitivity and specificity of every class for every subject.
+
+    Sensitivity is the share of the trials of a class that were called so, specificity the share of all other trials
+    that were not.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        As in :func:`accuracy_by_subject`.
+    classes : list of str
+
+    Returns
+    -------
+    sensitivity, specificity : pandas.DataFrame
+        Subjects by classes; NaN where a subject has no such trial.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"subject": "a", "label": ["x", "x", "y", "z"], "predicted": ["x", "y", "y", "y"]})
+    >>> sensitivity, specificity = sensitivity_and_specificity(table, ["x", "y", "z"])
+    >>> sensitivity.loc["a"].tolist()
+    [0.5, 1.0, 0.0]
+    >>> specificity.loc["a"].round(2).tolist()
+    [1.0, 0.33, 1.0]
+    """
+    is_class, is_called = (predictions[c].to_numpy()[:, None] == np.array(classes) for c in ("label", "predicted"))
+    right = pd.DataFrame(is_class == is_called, predictions["subject"], classes).astype(float)
+    return right.where(is_class).groupby(level=0).mean(), right.where(~is_class).groupby(level=0).mean()
+
+
+def share_interval(values) -> tuple[float, float]:
+    """The interval of :func:`~gaitlib.results.subject_interval` for shares, cut at 0 and 1.
+
+    Subjects without a value (NaN) are left out.
+
+    Examples
+    --------
+    >>> low, high = share_interval([0.8, 0.9, 1.0, np.nan])
+    >>> round(low, 3), high
+    (0.652, 1.0)
+    """
+    values = np.asarray(values, dtype=float)
+    low, high = np.clip(subject_interval(values[~np.isnan(values)]), 0, 1)
+    return float(low), float(high)
+
+
+def overall_scores(predictions, classes) -> dict:
+    """Scores of one model under one protocol, for one row of a table.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        At least one row a trial (or walk) with ``subject``, ``label``, ``predicted`` and one column a class.
+    classes : list of str
+
+    Returns
+    -------
+    dict
+        As said in :meth:`gaitlib.results.Runs.table`.
+    """
+    accuracy = accuracy_by_subject(predictions)
+    sensitivity, specificity = sensitivity_and_specificity(predictions, classes)
+    truth, predicted = predictions["label"], predictions["predicted"]
+    low, high = share_interval(accuracy)
+    return {
+        "accuracy": accuracy.mean(),
+        "low": low,
+        "high": high,
+        "SD": accuracy.std(ddof=1),
+        "worst subject": f"{accuracy.idxmin()} {accuracy.min():.3f}",
+        # A class that was neither tested nor predicted has no F1 and does not count.
+        "macro F1": f1_score(truth, predicted, labels=classes, average="macro", zero_division=np.nan),
+        "loss": log_loss(truth, predictions[classes].to_numpy(), labels=classes),
+        **sensitivity.mean().add_prefix("sensitivity "),
+        **specificity.mean().add_prefix("specificity "),
+        **accuracy.add_prefix("accuracy "),
+    }
+
+
+def class_scores(predictions, classes) -> pd.DataFrame:
+    """Scores of every class for one model under one protocol.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        As in :func:`accuracy_by_subject`.
+    classes : list of str
+
+    Returns
+    -------
+    pandas.DataFrame
+        As said in :meth:`gaitlib.results.Runs.per_class`.
+    """
+    table = pd.DataFrame(index=classes)
+    shares = sensitivity_and_specificity(predictions, classes)
+    for name, by_subject in zip(("sensitivity", "specificity"), shares, strict=True):
+        table[name] = by_subject.mean()
+        table[[f"{name} low", f"{name} high"]] = [share_interval(by_subject[c]) for c in classes]
+    if predictions.empty:  # every fold failed
+        return table.assign(precision=np.nan, F1=np.nan, trials=0)
+    precision, _, f1, trials = precision_recall_fscore_support(
+        predictions["label"], predictions["predicted"], labels=classes, zero_division=np.nan
+    )
+    return table.assign(precision=precision, F1=f1, trials=trials)

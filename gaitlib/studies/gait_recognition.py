@@ -1,0 +1,159 @@
+"""The choices of the main notebook: which data, how much of it, which models, which comparisons."""
+
+import importlib.util
+
+import numpy as np
+
+from gaitlib import models, recipes
+from gaitlib.classifier import GaitClassifier
+from gaitlib.errors import GaitDataError
+from gaitlib.protocols import LeaveOneSubjectOut, Protocol, RandomTrialSplit, SubjectHoldout, SubjectKFold
+from gaitlib.studies import published
+from gaitlib.studies.base import Profile
+from gaitlib.training import Training
+from gaitlib.trials import TrialSet
+from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, KINECT_V2_JOINTS, skeleton_channels
+
+CLASSICAL = ("majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket")
+
+
+_HAS_AEON = importlib.util.find_spec("aeon") is not None  # an extra, which minirocket needs
+
+
+SLOW = "gru_cnn_fusion"  # a minute a fold
+
+
+CODED_TWICE = "gru_cnn_fusion_encoded"  # it trains the autoencoder of encoded_gru once more
+
+
+def complete(trials) -> TrialSet:
+    """The trials that have every modality, so that all models are compared on the same ones."""
+    return trials[np.all([m.present() for m in trials.modalities.values()], axis=0)]
+
+
+def readable_kinds(trials) -> list[str]:
+    """Kinds of models that can read these trials."""
+    found = []
+    for kind in models.KINDS:
+        try:
+            recipes.steps_for(trials, kind)
+        except GaitDataError:
+            continue
+        if kind != "autoencoder":
+            found.append(kind)
+    return found
+
+
+def left_out(trials, chosen: Profile) -> str:
+    """What models are left out and why, empty where there are none; those on waveforms belong to another study."""
+    known = (*readable_kinds(trials), *recipes.WAVEFORM_KINDS, "autoencoder")
+    names = [n for n in models.available() if models.info(n).kind not in known]
+    sentences = []
+    if CODED_TWICE not in names and not chosen.thorough:
+        sentences.append(f"{CODED_TWICE} is for the full profile: it trains the autoencoder of encoded_gru once more.")
+    if names:
+        have = " and ".join(trials.modalities)
+        sentences.append(f"These recordings hold {have} only, so {', '.join(names)} are left out.")
+    if not _HAS_AEON:
+        sentences.append("minirocket is left out: it needs aeon, `pip install 'gaitlib[rocket]'`.")
+    return " ".join(sentences)
+
+
+def training(chosen: Profile, kind: str) -> Training:
+    """Training settings of a kind of model."""
+    if chosen.watched:  # as the reference study trains, but watching other subjects than those tested
+        return Training(epochs=chosen.epochs, batch_size=32, schedule="plateau", patience=10)
+    if kind == "image":  # one sample a trial, where a skeleton gives many windows
+        return Training(epochs=4 * chosen.epochs, batch_size=16, learning_rate=3e-3, schedule="cosine")
+    return Training(epochs=chosen.epochs, batch_size=64, learning_rate=2e-3, schedule="cosine")
+
+
+def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
+    """Every model that can read the trials, with the settings of the profile."""
+    kinds = [kind for kind in readable_kinds(trials) if kind != "time series" or _HAS_AEON]
+    names = {name for kind in kinds for name in models.available(kind)} - (
+        {CODED_TWICE} if not chosen.thorough else set()
+    )
+    return {name: GaitClassifier(name, training=training(chosen, models.info(name).kind)) for name in sorted(names)}
+
+
+def chosen_few(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
+    """The models that go through all protocols: classical ones and one network."""
+    return {name: every[name] for name in (*CLASSICAL, "compact_gru") if name in every}
+
+
+def fusion(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
+    """The fusion of the reference study, where there is pressure."""
+    return {name: every[name] for name in (SLOW,) if name in every}
+
+
+def contenders(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
+    """The models of the comparison: three classical ones and a network."""
+    return {name: every[name] for name in ("linear_svm", "extra_trees", "minirocket", "compact_gru") if name in every}
+
+
+def once(trials, watched: bool) -> Protocol:
+    """A single split in halves: other subjects where there are four, else other walks; ``watched`` holds some back."""
+    split = SubjectHoldout if len(set(trials.subjects)) >= 4 else RandomTrialSplit
+    return split(test=0.5, validation=watched)
+
+
+def protocols(chosen: Profile, trials) -> list[Protocol]:
+    """A new person, asked in two ways, and beside it the usual random split."""
+    folds = min(chosen.folds, len(set(trials.subjects)))
+    return [
+        LeaveOneSubjectOut(validation=chosen.watched),
+        SubjectKFold(folds, validation=chosen.watched),
+        RandomTrialSplit(validation=chosen.watched),
+    ]
+
+
+def slow_protocols(chosen: Profile, trials) -> list[Protocol]:
+    """Those of a model that takes a minute a fold: fewer folds, unless the profile is thorough."""
+    every = protocols(chosen, trials)
+    return every if chosen.thorough else every[1:]
+
+
+def feature_strategies(chosen: Profile, trials, every) -> dict[str, dict[str, GaitClassifier]]:
+    """The same network on other features of the skeleton: {network: {name: classifier}}, plain positions first.
+
+    All features for a network that reads the skeleton alone. The fusion, which learns slowly, is asked one question,
+    whether its default features are better than positions, unless the profile is thorough.
+    """
+    found = {}
+    for name in ("gru", SLOW):
+        kind = models.info(name).kind
+        if kind in readable_kinds(trials):
+            features = recipes.FEATURES if chosen.thorough or name != SLOW else ["positions"]
+            found[name] = {
+                f"{name}, {f}": GaitClassifier(name, recipes.steps_for(trials, kind, f), training(chosen, kind))
+                for f in features
+            }
+            if len(found[name]) == 1:
+                found[name] |= fusion(every)
+    return found
+
+
+def fusion_trainings(chosen: Profile, every) -> dict[str, GaitClassifier]:
+    """Skeleton and pressure joined late and early, trained in one step and in three (Jun et al. 2021).
+
+    Three steps run three times as many epochs, the last ones at a third of the rate; the heads under which the encoders
+    learn alone are thrown away.
+    """
+    whole = training(chosen, "fusion")
+    alone = [Training(**whole.get_params() | {"encoder": modality}) for modality in ("skeleton", "pressure")]
+    gentle = Training(**whole.get_params() | {"learning_rate": whole.learning_rate / 3})  # joint fine-tuning
+    found = {}
+    for name in ("score_fusion", "gru_cnn2d_fusion"):
+        found |= {name: every[name], f"{name}, three steps": GaitClassifier(name, training=[*alone, gentle])}
+    return found
+
+
+def published_claims(trials):
+    """What others reported on the set that has this skeleton, or None where it is another."""
+    by_channels = {
+        skeleton_channels(AZURE_KINECT_JOINTS): published.AZURE,
+        skeleton_channels(KINECT_V2_JOINTS): published.KINECT,
+    }
+    channels = trials.modalities["skeleton"].channels if "skeleton" in trials.modalities else ()
+    return published.claims(by_channels[channels]) if channels in by_channels else None

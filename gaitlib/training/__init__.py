@@ -1,0 +1,21 @@
+"""Train a network: settings, batches, the loop, the device, and what it costs."""
+
+from gaitlib.training.augment import Mirror
+from gaitlib.training.batching import LabelledSamples, batches
+from gaitlib.training.loop import encoder_network, train_network
+from gaitlib.training.modality_dropout import ModalityDropout
+from gaitlib.training.prediction import predict_network
+from gaitlib.training.resources import ResourceMonitor
+from gaitlib.training.settings import Training
+
+__all__ = [
+    "LabelledSamples",
+    "Mirror",
+    "ModalityDropout",
+    "ResourceMonitor",
+    "Training",
+    "batches",
+    "encoder_network",
+    "predict_network",
+    "train_network",
+]

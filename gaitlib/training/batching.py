@@ -1,0 +1,68 @@
+"""What a network reads in one go, batch by batch."""
+
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSamples:
+    """Inputs, class numbers and weights of the samples that a network learns from or is watched on."""
+
+    inputs: dict[str, np.ndarray]
+    target: np.ndarray
+    weight: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def only(self, modality: str) -> "LabelledSamples":
+        """The same samples with the input of one modality."""
+        return replace(self, inputs={modality: self.inputs[modality]})
+
+
+def batches(samples: LabelledSamples, batch_size: int, shuffle_seed: int | None = None):
+    """Batches for ``fit``: tf.data without autotune under TensorFlow, a PyDataset on other backends.
+
+    Shuffled batches are all of one size; the few samples left over take part in another epoch.
+    """
+    shuffled = shuffle_seed is not None
+    if keras.backend.backend() != "tensorflow":
+        return _Batches(samples, batch_size, shuffle_seed)
+    import tensorflow as tf
+
+    inputs = {name: tf.constant(x) for name, x in samples.inputs.items()}
+    target, weight = tf.constant(samples.target), tf.constant(samples.weight)
+    index = tf.data.Dataset.range(len(samples))
+    if shuffled:
+        index = index.shuffle(len(samples), seed=shuffle_seed, reshuffle_each_iteration=True)
+
+    def gather(i):
+        return {name: tf.gather(x, i) for name, x in inputs.items()}, tf.gather(target, i), tf.gather(weight, i)
+
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its tear-down stalls for up to a second an epoch
+    return index.batch(batch_size, drop_remainder=shuffled).map(gather).with_options(options)
+
+
+class _Batches(keras.utils.PyDataset):
+    def __init__(self, samples, batch_size, shuffle_seed):
+        super().__init__()
+        self.samples, self.batch_size = samples, batch_size
+        self.rng = None if shuffle_seed is None else np.random.default_rng(shuffle_seed)
+        self.order = np.arange(len(samples))
+        self.on_epoch_end()
+
+    def on_epoch_end(self):
+        if self.rng is not None:
+            self.rng.shuffle(self.order)
+
+    def __len__(self):
+        n = len(self.samples)
+        return n // self.batch_size if self.rng is not None else -(-n // self.batch_size)
+
+    def __getitem__(self, k):
+        i = self.order[k * self.batch_size : (k + 1) * self.batch_size]
+        s = self.samples
+        return {name: x[i] for name, x in s.inputs.items()}, s.target[i], s.weight[i]

@@ -1,0 +1,13 @@
+"""TrialSet, the one data container, and what it is made of."""
+
+from gaitlib.trials.modality import Modality, object_array
+from gaitlib.trials.report import LoadReport
+from gaitlib.trials.trialset import HistoryEntry, TrialSet
+
+__all__ = [
+    "HistoryEntry",
+    "LoadReport",
+    "Modality",
+    "TrialSet",
+    "object_array",
+]
