@@ -28,7 +28,9 @@ def naive(trials) -> float:
         x, label = samples.inputs["skeleton"], dict(zip(train.ids, train.labels, strict=True))
         y = np.searchsorted(classes, [label[t] for t in samples.trial])
         keras.utils.set_random_seed(0)
-        model = gaitlib.models.build("compact_gru", {"skeleton": x.shape[1:]}, heads={"": Head("class", len(classes))})
+        model = gaitlib.models.build(
+            "compact_gru", {"skeleton": x.shape[1:]}, heads={"label": Head("class", len(classes))}
+        )
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(clipnorm=1.0), loss, metrics=["accuracy"])
         model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0)

@@ -42,7 +42,7 @@ def arrays(kind):
 
 def network(name, x):
     keras.utils.set_random_seed(0)
-    return Builder(name).build_network({m: v.shape[1:] for m, v in x.items()}, {"": Head("class", CLASSES)})
+    return Builder(name).build_network({m: v.shape[1:] for m, v in x.items()}, {"label": Head("class", CLASSES)})
 
 
 def plain(name, x, y) -> float:

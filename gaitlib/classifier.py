@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from gaitlib import recipes, saving
 from gaitlib.errors import GaitDataError
-from gaitlib.models import Builder, Head
+from gaitlib.models import LABEL, Builder, Head
 from gaitlib.preprocessing.samples import mean_over_samples
 from gaitlib.protocols.validation import cut_validation
 from gaitlib.training import (
@@ -139,7 +139,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         own = self.steps_.transform(trials)
         keras.utils.set_random_seed(self.seed)  # anew: a step may have trained a network of its own
         shapes = {name: x.shape[1:] for name, x in own.inputs.items()}
-        self.network_ = builder.build_network(shapes, {"": Head("class", len(self.classes_))})
+        self.network_ = builder.build_network(shapes, {LABEL: Head("class", len(self.classes_))})
         check_network(self.network_, len(self.classes_), builder.name)
         watched = None
         known = [] if validation is None else np.isin(validation.labels.astype(str), self.classes_)

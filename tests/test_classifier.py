@@ -176,7 +176,7 @@ def own_network(inputs, heads):
     x = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
     pooled = [layers.GlobalAveragePooling1D()(t) for t in x.values()]
     h = pooled[0] if len(pooled) == 1 else layers.Concatenate()(pooled)
-    return keras.Model(x, layers.Dense(heads[""].size)(h))
+    return keras.Model(x, layers.Dense(heads["label"].size)(h))
 
 
 def test_an_own_builder_is_used_saved_and_loaded(tiny_trials, tmp_path):
@@ -190,12 +190,12 @@ def test_an_own_builder_is_used_saved_and_loaded(tiny_trials, tmp_path):
 
 def softmax_network(inputs, heads):
     x = keras.Input(inputs["skeleton"], name="skeleton")
-    return keras.Model(x, layers.Dense(heads[""].size, activation="softmax")(layers.GlobalAveragePooling1D()(x)))
+    return keras.Model(x, layers.Dense(heads["label"].size, activation="softmax")(layers.GlobalAveragePooling1D()(x)))
 
 
 def wrong_size_network(inputs, heads):
     x = keras.Input(inputs["skeleton"], name="skeleton")
-    return keras.Model(x, layers.Dense(heads[""].size + 1)(layers.GlobalAveragePooling1D()(x)))
+    return keras.Model(x, layers.Dense(heads["label"].size + 1)(layers.GlobalAveragePooling1D()(x)))
 
 
 def test_a_network_that_ends_in_softmax_or_has_the_wrong_size_is_refused(tiny_trials):
@@ -276,7 +276,7 @@ def walks():
 def hidden_network(inputs, heads):
     x = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
     h = layers.Concatenate()([layers.GlobalAveragePooling1D()(t) for t in x.values()])
-    return keras.Model(x, layers.Dense(heads[""].size)(layers.Dense(64, activation="relu")(h)))
+    return keras.Model(x, layers.Dense(heads["label"].size)(layers.Dense(64, activation="relu")(h)))
 
 
 def accuracy_without(modality_dropout, walks):

@@ -13,7 +13,7 @@ from sklearn.base import clone
 import gaitlib
 from gaitlib import saving
 from gaitlib.errors import GaitDataError
-from gaitlib.models import Head
+from gaitlib.models import LABEL, Head
 from gaitlib.training.device import chosen_device, has_gpu
 
 PROBE_TRIALS_A_CLASS = 4
@@ -86,7 +86,7 @@ def _build_once(model, training_trials) -> dict:
     if builder.classical:
         return described | {"classical": saving.spec(builder.build_classical(0))}
     shapes = {m: x.shape[1:] for m, x in fitted.transform(few).inputs.items()}
-    network = builder.build_network(shapes, {"": Head("class", len(training_trials.classes))})
+    network = builder.build_network(shapes, {LABEL: Head("class", len(training_trials.classes))})
     own = {type(layer) for layer in network.layers if type(layer).__module__.split(".")[0] not in ("keras", "gaitlib")}
     sources = sorted(saving.digest(layer) for layer in own)
     return described | {"inputs": saving.spec(shapes), "config": saving.digest(_canonical(network)), "layers": sources}

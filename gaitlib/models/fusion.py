@@ -9,7 +9,7 @@ from keras import layers
 from keras.regularizers import L2
 
 from gaitlib.models.convolutional import IMAGE_FILTERS, image_features
-from gaitlib.models.layers import add_heads, two_inputs
+from gaitlib.models.layers import add_heads, output_name, two_inputs
 from gaitlib.models.recurrent import REFERENCE_STUDY
 from gaitlib.models.registry import register
 
@@ -69,7 +69,7 @@ def score_fusion(inputs, heads, units=128, filters=IMAGE_FILTERS, dense=64, imag
     outputs = []
     for name, head in heads.items():
         scores = [layers.Dense(head.size)(layers.Dropout(dropout)(h)) for h in branches]
-        outputs.append(layers.Average(name=f"{name}_logits" if name else "logits", dtype="float32")(scores))
+        outputs.append(layers.Average(name=output_name(name, heads), dtype="float32")(scores))
     return keras.Model([sequence, image], outputs[0] if len(outputs) == 1 else outputs, name="score_fusion")
 
 

@@ -105,11 +105,13 @@ def two_inputs(inputs, model_name):
     return sequence, image, FrameMask(name="frame_mask")(sequence)
 
 
-def add_heads(features, heads, **settings):
-    """A linear output a head, named ``logits`` for a single unnamed head, else ``<head>_logits``; always float32.
+def output_name(head, heads) -> str:
+    """``logits`` of the only head, else ``<head>_logits``."""
+    return "logits" if len(heads) == 1 else f"{head}_logits"
 
-    ``settings`` are those of ``Dense``.
-    """
-    names = {name: f"{name}_logits" if name else "logits" for name in heads}
+
+def add_heads(features, heads, **settings):
+    """A linear output a head, named by :func:`output_name`; always float32. ``settings`` are those of ``Dense``."""
+    names = {name: output_name(name, heads) for name in heads}
     outputs = [layers.Dense(h.size, name=names[n], dtype="float32", **settings)(features) for n, h in heads.items()]
     return outputs[0] if len(outputs) == 1 else outputs

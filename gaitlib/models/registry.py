@@ -63,6 +63,7 @@ class ModelInfo:
     jit: bool
 
 
+LABEL = "label"  # the head that tells the class; builders of users get it under this name too
 _MODELS: dict[str, ModelInfo] = {}
 
 
@@ -142,7 +143,7 @@ def build(
         raise GaitDataError(f"'{name}' is no network; use it through GaitClassifier('{name}')")
     if (n_classes is None) == (heads is None):
         raise GaitDataError("give either n_classes= or heads=")
-    return model.build(dict(inputs), heads or {"": Head("class", n_classes)}, **parameters)
+    return model.build(dict(inputs), heads or {LABEL: Head("class", n_classes)}, **parameters)
 
 
 def summary() -> pd.DataFrame:

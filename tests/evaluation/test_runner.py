@@ -41,7 +41,7 @@ LOSO, RANDOM = LeaveOneSubjectOut.name, RandomTrialSplit.name
 def tiny_network(inputs, heads):
     """Quick to build, so that many folds can be run."""
     x = keras.Input(inputs["skeleton"], name="skeleton")
-    return keras.Model(x, layers.Dense(heads[""].size, name="logits")(layers.GlobalAveragePooling1D()(x)))
+    return keras.Model(x, layers.Dense(heads["label"].size, name="logits")(layers.GlobalAveragePooling1D()(x)))
 
 
 def other_network(inputs, heads):
@@ -180,7 +180,7 @@ from planted import planted_trials
 def tiny_network(inputs, heads):
     x = keras.Input(inputs["skeleton"], name="skeleton")
     h = keras.layers.Dropout(0.5)(keras.layers.GlobalAveragePooling1D()(x))
-    return keras.Model(x, keras.layers.Dense(heads[""].size)(h))
+    return keras.Model(x, keras.layers.Dense(heads["label"].size)(h))
 
 trials = planted_trials(n_subjects=4, n_walks=2, seed=0)
 model = gaitlib.GaitClassifier(tiny_network, training=gaitlib.Training(epochs=2))
@@ -338,7 +338,7 @@ class Scale(keras.layers.Layer):
 
 def network(inputs, heads):
     x = keras.Input(inputs["skeleton"], name="skeleton")
-    return keras.Model(x, keras.layers.Dense(heads[""].size)(Scale()(keras.layers.GlobalAveragePooling1D()(x))))
+    return keras.Model(x, keras.layers.Dense(heads["label"].size)(Scale()(keras.layers.GlobalAveragePooling1D()(x))))
 
 trials = planted_trials(n_subjects=3, n_walks=1)
 model = gaitlib.GaitClassifier(network, training=gaitlib.Training(epochs=1))

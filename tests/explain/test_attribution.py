@@ -40,7 +40,7 @@ def linear_network(inputs, heads):
     x = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
     means = [layers.GlobalAveragePooling1D()(v) for v in x.values()]
     h = layers.Concatenate()(means) if len(means) > 1 else means[0]
-    return keras.Model(x, layers.Dense(heads[""].size, name="logits", bias_initializer="normal")(h))
+    return keras.Model(x, layers.Dense(heads["label"].size, name="logits", bias_initializer="normal")(h))
 
 
 def fit(trials, *steps, model=linear_network):

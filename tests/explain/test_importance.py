@@ -33,7 +33,7 @@ def mean_network(inputs, heads):
     """Logits are linear in the mean over frames of every channel: pressure columns first, then the skeleton."""
     x = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
     means = [layers.GlobalAveragePooling1D()(x[name]) for name in ("pressure", "skeleton")]
-    return keras.Model(x, layers.Dense(heads[""].size, name="logits")(layers.Concatenate()(means)))
+    return keras.Model(x, layers.Dense(heads["label"].size, name="logits")(layers.Concatenate()(means)))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def length_network(inputs, heads):
     """Reads nothing but how many frames are real."""
     x = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
     real = ops.sum(ops.cast(FrameMask()(x["skeleton"]), "float32"), axis=1, keepdims=True)
-    return keras.Model(x, layers.Dense(heads[""].size)(real))
+    return keras.Model(x, layers.Dense(heads["label"].size)(real))
 
 
 def test_a_sequence_without_content_keeps_its_length(trials):
@@ -131,7 +131,7 @@ def test_channels_of_no_joint_are_groups_of_their_own():
     def network(inputs, heads):
         x = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
         joined = layers.Concatenate()([layers.GlobalAveragePooling1D()(x["emg"]), x["body"]])
-        return keras.Model(x, layers.Dense(heads[""].size)(joined))
+        return keras.Model(x, layers.Dense(heads["label"].size)(joined))
 
     steps = make_pipeline(Frames(StandardScaler(), "emg"), Frames(StandardScaler(), "body"), Tensors())
     model = GaitClassifier(network, steps=steps, **FIT).fit(trials)

@@ -21,7 +21,9 @@ def network(inputs, heads):
     """Small, and not blind to the order of frames."""
     ((name, shape),) = inputs.items()
     x = keras.Input(shape, name=name)
-    return keras.Model(x, layers.Dense(heads[""].size)(layers.Flatten()(layers.Conv1D(4, 3, activation="tanh")(x))))
+    return keras.Model(
+        x, layers.Dense(heads["label"].size)(layers.Flatten()(layers.Conv1D(4, 3, activation="tanh")(x)))
+    )
 
 
 def classifier(crop):

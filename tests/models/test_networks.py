@@ -148,7 +148,7 @@ def test_a_saved_network_loads_in_safe_mode_and_predicts_the_same(name, network,
 
 
 def test_n_classes_is_short_for_one_class_head(name, network):
-    same = small_network(name, heads={"": Head("class", CLASSES)})
+    same = small_network(name, heads={"label": Head("class", CLASSES)})
     assert same.output_names == network.output_names
     np.testing.assert_allclose(logits(same, padded(name)), logits(network, padded(name)), atol=1e-6)
 
@@ -160,8 +160,8 @@ def test_several_heads_give_an_output_each(name):
     assert all(is_linear(network.get_layer(n)) for n in network.output_names)
 
 
-def test_a_single_named_head_keeps_its_name(name):
-    assert build(name, small_inputs(name), heads={"gait": Head("class", 2)}).output_names == ["gait_logits"]
+def test_the_only_head_ends_in_plain_logits_whatever_its_name(name):
+    assert build(name, small_inputs(name), heads={"gait": Head("class", 2)}).output_names == ["logits"]
 
 
 @pytest.mark.parametrize("name", available("fusion"))

@@ -13,14 +13,14 @@ from gaitlib.models.registry import CLASSICAL, KINDS, REFERENCE_INPUTS, register
 NETWORKS = [name for name in available() if info(name).kind not in CLASSICAL]
 ESTIMATORS = [name for name in available() if info(name).kind in CLASSICAL]
 SMALL = {"skeleton": (12, 6)}
-GAIT = {"": Head("class", 3)}
+GAIT = {"label": Head("class", 3)}
 
 
 def own_network(inputs, heads, units=4):
     ((name, shape),) = inputs.items()
     x = keras.Input(shape, name=name)
     h = layers.Dense(units, activation="relu")(layers.Flatten()(x))
-    return keras.Model(x, layers.Dense(heads[""].size, name="logits")(h), name="own")
+    return keras.Model(x, layers.Dense(heads["label"].size, name="logits")(h), name="own")
 
 
 # -- completeness ----------------------------------------------------------------------------------------

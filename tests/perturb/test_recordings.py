@@ -31,12 +31,12 @@ LEGS = ["left_knee", "left_ankle", "left_foot", "right_knee", "right_ankle", "ri
 def small_fusion(inputs, heads):
     x = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
     pooled = layers.Concatenate()([layers.GlobalAveragePooling1D()(t) for t in x.values()])
-    return keras.Model(x, layers.Dense(heads[""].size, name="logits")(pooled))
+    return keras.Model(x, layers.Dense(heads["label"].size, name="logits")(pooled))
 
 
 def feet_network(inputs, heads):
     x = keras.Input(inputs["pressure"], name="pressure")
-    return keras.Model(x, layers.Dense(heads[""].size, name="logits")(layers.GlobalAveragePooling1D()(x)))
+    return keras.Model(x, layers.Dense(heads["label"].size, name="logits")(layers.GlobalAveragePooling1D()(x)))
 
 
 FUSION = GaitClassifier(small_fusion, training=Training(epochs=3, batch_size=8, learning_rate=0.01))

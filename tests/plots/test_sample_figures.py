@@ -28,7 +28,7 @@ def network(inputs, heads):
     x = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
     means = [layers.GlobalAveragePooling1D()(t) for t in x.values()]
     joined = means[0] if len(means) == 1 else layers.Concatenate()(means)
-    return keras.Model(x, layers.Dense(heads[""].size)(joined))
+    return keras.Model(x, layers.Dense(heads["label"].size)(joined))
 
 
 @pytest.fixture(scope="module")

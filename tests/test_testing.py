@@ -1,0 +1,186 @@
+"""The contract tests for a user's own parts: gaitlib's parts pass them, and faulty ones are told what is wrong."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from planted import planted_trials
+from sklearn.preprocessing import StandardScaler
+
+import gaitlib
+from gaitlib import models, preprocessing
+from gaitlib.errors import GaitDataError
+from gaitlib.models import available, info
+from gaitlib.models.registry import REFERENCE_INPUTS
+from gaitlib.preprocessing import Crop, Step
+from gaitlib.testing import check_builder, check_step
+
+STEPS = [thing for thing in map(preprocessing.__dict__.get, preprocessing.__all__) if inspect.isclass(thing)]
+STEPS = [step for step in STEPS if issubclass(step, Step) and step is not Step]
+NEEDED = {
+    "AutoencoderCode": {"code": 4, "epochs": 1},
+    "Frames": {"transformer": StandardScaler()},
+    "LowPass": {"cutoff_hz": 6},
+    "MeanCycle": {"channels": ["left_knee_z"]},
+    "SelectJoints": {"joints": ["head", "left_knee"]},
+}
+NETWORKS = [name for name in available() if info(name).kind in REFERENCE_INPUTS and info(name).kind != "autoencoder"]
+SIZES = {"skeleton": (12, 6), "pressure": (20, 8), "grf": (24, 6)}
+
+
+@pytest.fixture(scope="module")
+def walks():
+    return planted_trials(n_subjects=3, n_walks=1)[::4]
+
+
+def readable_by(step, walks):
+    """Walks, windows of one length, or forces in newtons and a body mass."""
+    if step.__name__ == "AutoencoderCode":
+        return Crop(32).fit_transform(walks)
+    if step.__name__ not in ("CutStride", "ScaleBodyWeight"):
+        return walks
+    stance = np.r_[np.zeros(5), np.full(10, 500.0), np.zeros(10)]
+    forces = [np.column_stack([stance, np.roll(stance, shift)]) for shift in (5, 6)]
+    return gaitlib.TrialSet.from_arrays(
+        {"grf": forces}, channels=["right_vertical", "left_vertical"], unit="N", rate_hz=100, subject=["a", "b"],
+        targets={"body_mass_kg": [70.0, 60.0]},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_of_gaitlib_passes(step, walks):
+    check_step(step(**NEEDED.get(step.__name__, {})), readable_by(step, walks))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_of_gaitlib_passes(name):
+    kind = info(name).kind
+    inputs = {m: (1, 6) if m == "skeleton" and "code" in kind else SIZES[m] for m in REFERENCE_INPUTS[kind]}
+    check_builder(name, inputs, padded=[m for m in inputs if m == "skeleton" and "code" not in kind])
+
+
+class Halved(Step):
+    """A sound step of one's own."""
+
+    def __init__(self, modality="skeleton"):
+        self.modality = modality
+
+    def _transform(self, trials):
+        return trials.with_modality(self.modality, trials.modality(self.modality).map(lambda v: v / 2))
+
+
+class Renamed(Halved):
+    def __init__(self, modality="skeleton"):
+        self.modality = [modality]
+
+
+class InPlace(Halved):
+    def _transform(self, trials):
+        for values in trials.modality(self.modality).values:
+            values /= 2
+        return trials
+
+
+class OverEverybody(Halved):
+    def _transform(self, trials):
+        m = trials.modality(self.modality)
+        mean = np.mean([v.mean() for v in m.values])
+        return trials.with_modality(self.modality, m.map(lambda v: v - mean))
+
+
+class Nameless(Halved):
+    def _transform(self, trials):
+        m = trials.modality(self.modality)
+        return trials.with_modality(self.modality, m.map(lambda v: v[:, :3]))
+
+
+class Backwards(Halved):
+    def _transform(self, trials):
+        return trials[::-1]
+
+
+class Careless(Halved):
+    def fit(self, trials, y=None):
+        return self
+
+    def transform(self, trials):
+        return trials.with_modality(self.modality, trials.modality(self.modality))
+
+
+class Forgetful(Halved):
+    def __init__(self, modality="skeleton"):
+        super().__init__(modality)
+
+    def _learn(self, trials):
+        self.kept_ = lambda: None
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (Renamed, "changes its parameter 'modality' in __init__"),
+        (InPlace, "changes the trials that it is given"),
+        (OverEverybody, "gives a trial another value alone than among others"),
+        (Nameless, "3 channels and 75 names"),
+        (Backwards, "changes the order of the trials"),
+        (Careless, "Careless.fit takes what is not a TrialSet"),
+        (Forgetful, "cannot be saved"),
+    ],
+)
+def test_a_step_that_breaks_a_contract_is_told_which(step, reason):
+    check_step(Halved(), planted_trials(1, 1)[:3])
+    with pytest.raises(GaitDataError, match=reason):
+        check_step(step(), planted_trials(1, 1)[:3])
+
+
+def masked_mean(inputs, heads):
+    x = keras.Input(inputs["skeleton"], name="skeleton")
+    mask = models.layers.FrameMask()(x)
+    return keras.Model(x, layers.Dense(heads["label"].size)(models.layers.MeanPooling()(x, mask)))
+
+
+def plain_mean(inputs, heads):
+    x = keras.Input(inputs["skeleton"], name="skeleton")
+    return keras.Model(x, layers.Dense(heads["label"].size)(layers.GlobalAveragePooling1D()(x)))
+
+
+def other_name(inputs, heads):
+    x = keras.Input(inputs["skeleton"], name="walk")
+    return keras.Model(x, layers.Dense(heads["label"].size)(layers.GlobalAveragePooling1D()(x)))
+
+
+def probabilities(inputs, heads):
+    x = keras.Input(inputs["skeleton"], name="skeleton")
+    return keras.Model(x, layers.Dense(heads["label"].size, "softmax")(layers.GlobalAveragePooling1D()(x)))
+
+
+def every_point(inputs, heads):
+    x = keras.Input(inputs["skeleton"], name="skeleton")
+    return keras.Model(x, layers.Dense(heads["label"].size)(layers.Flatten()(x)))
+
+
+def drawn_anew(inputs, heads, sizes=iter(range(2, 20))):  # noqa: B008  that it moves on is the point
+    x = keras.Input(inputs["skeleton"], name="skeleton")
+    h = layers.Dense(next(sizes))(layers.GlobalAveragePooling1D()(x))
+    return keras.Model(x, layers.Dense(heads["label"].size)(h))
+
+
+@pytest.mark.parametrize(
+    ("builder", "reason"),
+    [
+        (plain_mean, "changes its prediction by .* when 'skeleton' is padded"),
+        (other_name, r"names its inputs \['walk'\]; name them \['skeleton'\]"),
+        (probabilities, "ends in softmax"),
+        (drawn_anew, "builds another network each time"),
+    ],
+)
+def test_a_builder_that_breaks_a_contract_is_told_which(builder, reason):
+    with pytest.raises(GaitDataError, match=reason):
+        check_builder(builder)
+
+
+@pytest.mark.parametrize("builder", [masked_mean, every_point])
+def test_a_sound_builder_of_ones_own_passes(builder):
+    check_builder(builder)  # a network of fixed length is never padded
