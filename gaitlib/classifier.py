@@ -178,6 +178,43 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
             raise GaitDataError(f"class_weight '{class_weight}' is neither 'balanced' nor None")
         return LabelledSamples(samples.inputs, target, (weight / weight.mean()).astype(np.float32))
 
+    def prepare(self, trials: TrialSet) -> tuple:
+        """What the model reads of trials.
+
+        Returns
+        -------
+        prepared : TrialSet
+            After all steps but the last: one entry a sample, in the same order.
+        samples : Samples
+            The arrays that the last step makes of it.
+
+        Raises
+        ------
+        GaitDataError
+            If nothing was fitted.
+        """
+        if not hasattr(self, "steps_"):
+            raise GaitDataError("this GaitClassifier is not fitted: call fit(training_trials) first")
+        *steps, last = (step for step in self.steps_ if step not in (None, "passthrough"))
+        for step in steps:
+            trials = step.transform(trials)
+        return trials, last.transform(trials)
+
+    def predict_prepared(self, inputs) -> np.ndarray:
+        """Class probabilities of samples that went through the steps, (n_samples, n_classes).
+
+        Parameters
+        ----------
+        inputs : dict of str to ndarray
+            In the layout of the samples of :meth:`prepare`.
+        """
+        if hasattr(self, "network_"):
+            return predict_network(self.network_, inputs)
+        (features,) = inputs.values()
+        proba = np.zeros((len(features), len(self.classes_)))
+        proba[:, self.estimator_.classes_] = _probabilities(self.estimator_, features)
+        return proba
+
     def predict_samples(self, trials: TrialSet) -> pd.DataFrame:
         """Class probabilities of every sample (window), in the order they were cut.
 
@@ -186,26 +223,17 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         pandas.DataFrame
             ``trial`` and one column a class.
         """
-        samples, proba = self._predict(trials)
+        _, samples = self.prepare(trials)
+        proba = self.predict_prepared(samples.inputs)
         return pd.DataFrame(proba, columns=self.classes_).assign(trial=samples.trial)
 
     def predict_proba(self, trials: TrialSet) -> np.ndarray:
         """Class probabilities, one row a trial in the order given (mean over its samples), (n, n_classes)."""
-        samples, proba = self._predict(trials)
+        _, samples = self.prepare(trials)
+        proba = self.predict_prepared(samples.inputs)
         if len(samples) == len(trials):
             return proba
         return mean_over_samples(proba, samples, trials.ids)
-
-    def _predict(self, trials):
-        if not hasattr(self, "steps_"):
-            raise GaitDataError("this GaitClassifier is not fitted: call fit(training_trials) first")
-        samples = self.steps_.transform(trials)
-        if hasattr(self, "network_"):
-            return samples, predict_network(self.network_, samples.inputs)
-        (features,) = samples.inputs.values()
-        proba = np.zeros((len(samples), len(self.classes_)))
-        proba[:, self.estimator_.classes_] = _probabilities(self.estimator_, features)
-        return samples, proba
 
     def predict(self, trials: TrialSet) -> np.ndarray:
         """The most probable class of each trial."""

@@ -65,9 +65,8 @@ def _predictions(model, trials, part) -> pd.DataFrame:
 
 def _learnt(model, trial) -> dict:
     """Read off a trial that goes through the fitted steps: a pretrained, frozen step tells its own trials there."""
-    for _, step in model.steps_.steps[:-1]:
-        trial = step.transform(trial)
-    steps = [(e.step, e.fitted_on) for e in trial.history if e.fitted_on]
+    prepared, _ = model.prepare(trial)
+    steps = [(e.step, e.fitted_on) for e in prepared.history if e.fitted_on]
     own = model.fitted_on_
     return {
         "fitted_on": list(own),

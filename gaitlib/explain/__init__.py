@@ -22,7 +22,7 @@ from gaitlib.explain.signatures.averages import Signature, highest, signature
 from gaitlib.explain.trust.faithfulness import area_table, curve_table, deletion, insertion
 from gaitlib.explain.trust.sanity import cascading_randomisation, label_randomisation, sanity_table
 from gaitlib.explain.trust.shaking import infidelity
-from gaitlib.explain.trust.variation import coefficient_of_variation, reliability
+from gaitlib.explain.trust.variation import coefficient_of_variation, repeatability
 
 __all__ = [
     "METHODS",
@@ -50,7 +50,7 @@ __all__ = [
     "lrp",
     "predict_over_time",
     "relevance",
-    "reliability",
+    "repeatability",
     "sanity_table",
     "signature",
     "zero_out",

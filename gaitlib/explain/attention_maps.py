@@ -9,8 +9,8 @@ from keras import layers, ops
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import compiled, in_batches
-from gaitlib.explain.inputs import real_values
 from gaitlib.models.attentive import AttentionPooling
+from gaitlib.perturb.engine import real_values
 
 INSTEAD = 'use another method, such as "lrp" or "integrated_gradients"'
 

@@ -175,15 +175,17 @@ def _of_runs(runs, trials, target, method, model, settings) -> Relevance:
 def _of_classifier(classifier, trials, target, method, settings) -> Relevance:
     if len(trials) == 0:
         raise GaitDataError("no trials to explain")
-    prepared = trials
-    for step in classifier.steps_[:-1]:
-        prepared = step.transform(prepared)
-    samples = classifier.steps_[-1].transform(prepared)
+    if not hasattr(classifier, "network_") and method != "lrp":
+        raise GaitDataError(f"'{classifier.builder().name}' is no network; linear models have method='lrp' (exact)")
+    prepared, samples = classifier.prepare(trials)
     places = pd.Index(trials.ids).get_indexer(samples.trial)
-    explain, proba = _method(classifier, samples, method)
+    proba = classifier.predict_prepared(samples.inputs)
     predicted = mean_over_samples(proba, samples, trials.ids).argmax(axis=1)
     number = _target(classifier, trials, target, predicted)
-    values, account = explain(number[places], **settings)
+    if hasattr(classifier, "network_"):
+        values, account = METHODS[method](classifier.network_, samples.inputs, number[places], **settings)
+    else:
+        values, account = linear(classifier.estimator_, samples.inputs, number[places], **settings)
     layout = _Layout(trials, prepared, samples, places)
     table = trials.table[["trial", "subject", "label"]].reset_index(drop=True)
     table = table.assign(predicted=classifier.classes_[predicted], target=classifier.classes_[number])
@@ -194,20 +196,6 @@ def _of_classifier(classifier, trials, target, method, settings) -> Relevance:
         read = read.with_modality(name, layout.modality(name, layout.scatter(name, samples.inputs[name], mean=False)))
     channels = {name: layout.channels[name] for name in values}
     return Relevance(scattered, channels, table.join(account), trials, method, read)
-
-
-def _method(classifier, samples, method):
-    """How samples are explained, as a function of their target classes; and their probabilities."""
-    if hasattr(classifier, "network_"):
-        network = classifier.network_
-        return (lambda number, **s: METHODS[method](network, samples.inputs, number, **s)), predict_network(
-            network, samples.inputs
-        )
-    if method != "lrp":
-        raise GaitDataError(f"'{classifier.builder().name}' is no network; linear models have method='lrp' (exact)")
-    (features,) = samples.inputs.values()
-    chosen = np.eye(len(classifier.classes_))[classifier.estimator_.predict(features)]
-    return (lambda number, **s: linear(classifier.estimator_, samples.inputs, number, **s)), chosen
 
 
 def _target(classifier, trials, target, predicted) -> np.ndarray:

@@ -10,8 +10,9 @@ import numpy as np
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import compiled, gradient, in_batches
-from gaitlib.explain.importance import HAIR
-from gaitlib.explain.inputs import logits_of, real_values, target_logit
+from gaitlib.explain.inputs import logits_of, target_logit
+from gaitlib.perturb.engine import real_values
+from gaitlib.preprocessing.samples import STAND_IN_FRAME
 
 
 def gradient_x_input(network, inputs, target):
@@ -83,7 +84,7 @@ def integrated_gradients(network, inputs, target, steps=32):
             total[name] += g
     relevance = {name: (total[name] / steps * x).astype(np.float32) for name, x in inputs.items()}
     rows = np.arange(len(target))
-    baseline = logits_of(network, {name: x * np.float32(HAIR) for name, x in inputs.items()})[rows, target]
+    baseline = logits_of(network, {name: x * np.float32(STAND_IN_FRAME) for name, x in inputs.items()})[rows, target]
     rise = logits_of(network, inputs)[rows, target] - baseline
     explained = sum(r.reshape(len(r), -1).sum(axis=1, dtype=np.float64) for r in relevance.values())
     return relevance, {"baseline": baseline, "completeness_error": explained - rise}

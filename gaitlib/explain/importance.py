@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
-from gaitlib.training import predict_network
+from gaitlib.perturb.engine import neutral
 
 WHOLE = "whole modality"
-HAIR = 1e-6  # instead of 0 on real frames: models take all-zero end frames for padding
 
 _OF_A_JOINT = re.compile(r"_([xyz](_mps|_per_s)?|deg)$")
 
@@ -54,14 +53,12 @@ def zero_out(classifier, trial, target=None) -> pd.DataFrame:
     classes = list(classifier.classes_)
     if target is not None and target not in classes:
         raise GaitDataError(f"the classifier knows no class '{target}'; it knows {', '.join(classes)}")
-    prepared = trial
-    for step in classifier.steps_[:-1]:
-        prepared = step.transform(prepared)
-    inputs = classifier.steps_[-1].transform(prepared).inputs
+    prepared, samples = classifier.prepare(trial)
+    inputs = samples.inputs
     parts = [(name, group, columns) for name in inputs for group, columns in _groups(prepared.modality(name)).items()]
     changed = [inputs, *(_without(inputs, name, columns, prepared) for name, _, columns in parts)]
     together = {name: np.concatenate([each[name] for each in changed]) for name in inputs}
-    proba = predict_network(classifier.network_, together).reshape(len(changed), -1, len(classes)).mean(axis=1)
+    proba = classifier.predict_prepared(together).reshape(len(changed), -1, len(classes)).mean(axis=1)
     column = proba[0].argmax() if target is None else classes.index(target)
     table = pd.DataFrame([part[:2] for part in parts], columns=["modality", "group"])
     table["importance"] = proba[0, column] - proba[1:, column]
@@ -78,10 +75,6 @@ def _groups(modality) -> dict[str, list[int]]:
 
 def _without(inputs, name, columns, prepared) -> dict[str, np.ndarray]:
     x = inputs[name].copy()
-    if prepared.modality(name).kind == "sequence":
-        filled = (x != 0).any(axis=2)
-        real = np.maximum.accumulate(filled[:, ::-1], axis=1)[:, ::-1]
-        x[..., columns] = np.where(real, HAIR, 0)[..., None]
-    else:
-        x[..., columns] = 0
+    is_sequence = prepared.modality(name).kind == "sequence"
+    x[..., columns] = neutral(x)[..., columns] if is_sequence else 0
     return inputs | {name: x}

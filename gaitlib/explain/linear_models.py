@@ -40,7 +40,7 @@ def linear(estimator, inputs, target):
     if not hasattr(last, "coef_") or read.size != x.size:
         raise GaitDataError(
             f"{type(last).__name__} is not linear in what it reads, and has no gradient: explain a network or a linear "
-            "SVM, or see which inputs matter with evaluation.robustness"
+            "SVM, or see which inputs matter with perturb.robustness"
         )
     weights, bias = last.coef_, last.intercept_
     if len(weights) == 1:

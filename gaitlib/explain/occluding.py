@@ -6,7 +6,8 @@ import numpy as np
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import BATCH
-from gaitlib.explain.inputs import logits_of, neutral, real_values
+from gaitlib.explain.inputs import logits_of
+from gaitlib.perturb.engine import neutral, real_values
 
 WINDOW = (10, 1)  # frames, channels
 

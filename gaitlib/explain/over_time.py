@@ -5,7 +5,6 @@ from sklearn.base import clone
 
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import Crop
-from gaitlib.training import predict_network
 
 
 def predict_over_time(classifier, trial, hop=5) -> pd.DataFrame:
@@ -49,6 +48,6 @@ def predict_over_time(classifier, trial, hop=5) -> pd.DataFrame:
             times = windows.modality(sliding.modality).time_s
     if times is None or times[0] is None:
         raise GaitDataError(f"{trial.ids[0]}, '{sliding.modality}': no frame times; give rate_hz= or time_s=")
-    proba = predict_network(classifier.network_, tensors.transform(windows).inputs)
+    proba = classifier.predict_prepared(tensors.transform(windows).inputs)
     spans = pd.DataFrame([(t[0], t[-1]) for t in times], columns=["start_s", "end_s"])
     return spans.join(pd.DataFrame(proba, columns=classifier.classes_))

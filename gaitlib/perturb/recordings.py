@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
+from gaitlib.perturb.tables import subject_table
 from gaitlib.preprocessing.samples import Tensors
 from gaitlib.preprocessing.skeleton import position_columns
 from gaitlib.recipes import is_skeleton
-from gaitlib.results.intervals import subject_interval
 from gaitlib.training import Mirror
 from gaitlib.trials.conventions import PELVIS_NAMES, first_joint, joint_columns, mirror_map
 
@@ -95,11 +95,11 @@ def robustness(runs, model: str | None = None, perturbations=None, seed=0) -> pd
     perturbations = PERTURBATIONS if perturbations is None else perturbations
     tested = [run for run in runs.runs if run.on_new_people and model in (None, run.model)]
     parts = [
-        _of_fold(runs.classifier_of(fold), runs.trials, _tested(runs.trials, fold), perturbations, seed).assign(
+        _of_fold(runs.classifier_of(fold), runs.trials, places, perturbations, seed).assign(
             data=runs.data, model=run.model, protocol=run.protocol, chance=1 / len(runs.classes)
         )
         for run in tested
-        for fold in run.folds
+        for fold, places in run.folds_that_tested("trial", runs.trials.ids, once=False)
     ]
     if not parts:
         raise GaitDataError(
@@ -128,30 +128,19 @@ def robustness_table(accuracies: pd.DataFrame) -> pd.DataFrame:
         One row a level: the columns of :func:`robustness` up to ``chance``, then ``accuracy``, ``low``, ``high`` (NaN
         where all subjects are alike) and ``subjects``.
     """
-    rows = []
-    for condition, own in accuracies.groupby(CONDITION, sort=False):
-        low, high = subject_interval(own["accuracy"])
-        found = {"accuracy": own["accuracy"].mean(), "low": low, "high": high, "subjects": len(own)}
-        rows.append(dict(zip(CONDITION, condition, strict=True)) | found)
-    return pd.DataFrame(rows)
+    return subject_table(accuracies, CONDITION, "accuracy")
 
 
-def _tested(trials, fold) -> np.ndarray:
-    """Positions of the test trials of a fold."""
-    predictions = fold.predictions
-    return np.flatnonzero(np.isin(trials.ids, predictions.loc[predictions["part"] == "test", "trial"]))
-
-
-def _of_fold(classifier, trials, tested, perturbations, seed) -> pd.DataFrame:
+def _of_fold(classifier, trials, places, perturbations, seed) -> pd.DataFrame:
     """One row a test trial at each level: whether it is classified correctly."""
     reads = replace(trials, modalities=_modalities_read(classifier, trials))
-    last, own, parts = classifier.steps_[-1], trials[tested], []
+    last, own, parts = classifier.steps_[-1], trials[places], []
     is_network = isinstance(last, Tensors)
     if is_network:
         last.set_params(allow_missing=True)
     for name, perturbation in perturbations.items():
         for level in perturbation.levels(reads) if is_network or not perturbation.networks_only else ():
-            changed = perturbation.change(own, level, np.random.default_rng([seed, *tested]))
+            changed = perturbation.change(own, level, np.random.default_rng([seed, *places]))
             rows = {"subject": own.subjects, "correct": classifier.predict(changed) == own.labels}
             parts.append(pd.DataFrame(rows).assign(perturbation=name, level=level, unit=perturbation.unit))
     return pd.concat(parts) if parts else pd.DataFrame()

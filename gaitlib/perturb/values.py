@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy.integrate import trapezoid
 
-from gaitlib.classifier import _probabilities
 from gaitlib.errors import GaitDataError
-from gaitlib.preprocessing.samples import STAND_IN_FRAME, Tensors, mean_over_samples
+from gaitlib.perturb.engine import back_to_inputs, changed_step_by_step, places, recorded_values, side_by_side
+from gaitlib.perturb.tables import subject_table
+from gaitlib.preprocessing.samples import STAND_IN_FRAME, mean_over_samples
 from gaitlib.results.intervals import subject_interval
-from gaitlib.training import predict_network
 
 PERCENT = np.arange(50)
 BEST, WORST = 1.0, 50.0  # AOPC of accuracy 1 and of accuracy 0 everywhere: the curve ends at 49 %, not at 50
@@ -159,12 +159,10 @@ def perturbation_curves(
         if model not in (None, run.model) or not run.folds:
             continue
         subjects, right = [], []
-        for fold in run.folds:  # put together over folds: a subject may be tested in several
-            tested = fold.predictions.loc[fold.predictions["part"] == "test", "trial"]
-            places = np.flatnonzero(np.isin(runs.trials.ids, tested))
-            own = runs.trials[places]
-            right.append(_share_right(runs.classifier_of(fold), own, *settings, [seed, *places]))
-            subjects.append(own.subjects)
+        for fold, tested in run.folds_that_tested("trial", runs.trials.ids, once=False):
+            own = runs.trials[tested]
+            right.append(_share_right(runs.classifier_of(fold), own, *settings, [seed, *tested]))
+            subjects.append(own.subjects)  # put together over folds: a subject may be tested in several
         condition = {"data": runs.data, "model": run.model, "protocol": run.protocol, "claim": str(run.claim)}
         condition |= named | {"chance": 1 / len(runs.classes)}
         parts.append(_by_subject(np.concatenate(subjects), np.concatenate(right)).assign(**condition))
@@ -172,6 +170,23 @@ def perturbation_curves(
         raise GaitDataError(f"no finished fold{f' of {model}' if model else ''} here; see runs.failures()")
     table = pd.concat(parts, ignore_index=True)
     return table[[*CONDITION, "subject", "trials", "percent", "accuracy"]]
+
+
+def perturbation_table(curves: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy at every percentage, with a 95 % t interval over subjects.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        From :func:`perturbation_curves`; several may stand in one table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a condition and percentage: the columns of :func:`perturbation_curves` up to ``chance``, ``percent``,
+        ``accuracy``, ``low``, ``high`` (NaN where all subjects are alike) and ``subjects``.
+    """
+    return subject_table(curves, [*CONDITION, "percent"], "accuracy", 0, 1)
 
 
 def aopc_table(curves: pd.DataFrame) -> pd.DataFrame:
@@ -220,42 +235,21 @@ def _share_right(classifier, trials, noise, sigma, order, repetitions, seed) -> 
         raise GaitDataError(f"sigma and repetitions must be above 0, got {sigma} and {repetitions}")
     if len(trials) == 0 or pd.isna(pd.Series(trials.labels)).any():
         raise GaitDataError("accuracy needs at least one trial, and a label of each; leave trials without one out")
-    samples, real = _read(classifier, trials)
-    x, real = _flat(samples.inputs), _flat(real)
-    later = np.where(real, 0 if order == "random" else -_relevance(order, classifier, trials, samples.inputs), np.inf)
-    n_changed = np.rint(PERCENT[:, None, None] / 100 * real.sum(axis=1, keepdims=True))
-    parts = np.array_split(n_changed, min(len(PERCENT), -(-x.size * len(PERCENT) // VALUES_AT_ONCE)))
+    prepared, samples = classifier.prepare(trials)
+    x, real = side_by_side(samples.inputs), side_by_side(recorded_values(prepared, samples))
+    relevance = np.zeros(x.shape) if order == "random" else _relevance(order, classifier, trials, samples.inputs)
+    parts = -(-x.size * len(PERCENT) // VALUES_AT_ONCE)
     rng, right = np.random.default_rng(seed), np.zeros((len(trials), len(PERCENT)))
     for _ in range(repetitions):
-        rank = np.lexsort((rng.random(x.shape), later), axis=1).argsort(axis=1)
+        place = places(relevance, real, rng)
         if noise == ADDED:
             changed = x + np.float32(sigma) * rng.standard_normal(x.shape, np.float32)
         else:
             changed = REPLACED[noise](rng, x.shape)
-        labels = [_predict(classifier, trials, samples, np.where(rank < n, changed, x)) for n in parts]
-        right += np.concatenate(labels, axis=1) == trials.labels.astype(str)[:, None]
+        steps = changed_step_by_step(x, changed, place, real, PERCENT / 100, parts)
+        labels = np.concatenate([_predict(classifier, trials, samples, values) for values in steps], axis=1)
+        right += labels == trials.labels.astype(str)[:, None]
     return right / repetitions
-
-
-def _read(classifier, trials):
-    """Samples, and for each of their values whether it stands for something recorded."""
-    prepared = trials
-    for step in classifier.steps_[:-1]:
-        prepared = step.transform(prepared)
-    last = classifier.steps_[-1]
-    samples = last.transform(prepared)
-    real = {name: np.ones(x.shape, bool) for name, x in samples.inputs.items()}
-    for name in real if isinstance(last, Tensors) else ():
-        m = prepared.modality(name)
-        real[name] &= m.present().reshape(-1, *[1] * (real[name].ndim - 1))
-        if m.kind == "sequence":
-            lengths = np.array([0 if v is None else len(v) for v in m.values])
-            real[name] &= (np.arange(real[name].shape[1]) < lengths[:, None])[..., None]
-    return samples, real
-
-
-def _flat(arrays) -> np.ndarray:
-    return np.concatenate([x.reshape(len(x), -1) for x in arrays.values()], axis=1)
 
 
 def _relevance(order, classifier, trials, inputs) -> np.ndarray:
@@ -265,22 +259,13 @@ def _relevance(order, classifier, trials, inputs) -> np.ndarray:
     for name, x in inputs.items():
         if name not in found or np.shape(found[name]) != x.shape or not np.isfinite(found[name]).all():
             raise GaitDataError(f"order must give finite relevance of '{name}', an array {x.shape}")
-    return _flat({name: np.asarray(found[name], dtype=float) for name in inputs})
+    return side_by_side({name: np.asarray(found[name], dtype=float) for name in inputs})
 
 
-def _predict(classifier, trials, samples, changed) -> np.ndarray:
+def _predict(classifier, trials, samples, values) -> np.ndarray:
     """Predicted class of each trial at several levels, (n_trials, n_levels), from values (levels, samples, values)."""
-    n_levels, n_samples, _ = changed.shape
-    ends = np.cumsum([x[0].size for x in samples.inputs.values()])[:-1]
-    parts = zip(samples.inputs.items(), np.split(changed, ends, axis=2), strict=True)
-    inputs = {name: part.reshape(-1, *x.shape[1:]) for (name, x), part in parts}
-    proba = np.zeros((n_levels * n_samples, len(classifier.classes_)))
-    if hasattr(classifier, "network_"):
-        proba = predict_network(classifier.network_, inputs)
-    else:
-        (features,) = inputs.values()
-        proba[:, classifier.estimator_.classes_] = _probabilities(classifier.estimator_, features)
-    proba = proba.reshape(n_levels, n_samples, -1)
-    if n_samples != len(trials):
+    proba = classifier.predict_prepared(back_to_inputs(values, samples.inputs))
+    proba = proba.reshape(*values.shape[:2], -1)
+    if len(samples) != len(trials):
         proba = np.stack([mean_over_samples(p, samples, trials.ids) for p in proba])
     return classifier.classes_[proba.argmax(axis=2).T]

@@ -55,12 +55,15 @@ class Run:
         """Whether the test subjects are strangers to the model."""
         return "subject" in self.claim.disjoint
 
-    def folds_that_tested(self, column: str, values) -> list:
-        """Folds with the places of the values (of a column of their predictions) that they tested, each value once."""
+    def folds_that_tested(self, column: str, values, once: bool = True) -> list:
+        """Folds with the places of the values (of a column of their predictions) that they tested.
+
+        Each value stands once, in the first fold; or in every fold that tested it, as repeated folds do.
+        """
         folds, left = [], np.ones(len(values), bool)
         for fold in self.folds:
             places = np.flatnonzero(left & np.isin(np.asarray(values, dtype=str), fold.tested[column].astype(str)))
-            left[places] = False
+            left[places] = not once
             if len(places):
                 folds.append((fold, places))
         return folds

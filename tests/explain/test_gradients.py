@@ -8,8 +8,9 @@ from keras import layers, ops
 from gaitlib import models
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.gradients import gradient_x_input, integrated_gradients, smooth_grad
-from gaitlib.explain.inputs import logits_of, neutral, real_values
+from gaitlib.explain.inputs import logits_of
 from gaitlib.models.layers import FrameMask
+from gaitlib.perturb.engine import neutral, real_values
 
 ALL = (gradient_x_input, integrated_gradients, smooth_grad)
 

@@ -62,7 +62,7 @@ def test_only_50_shares_have_an_aopc(wrong):
 # -- what is changed -------------------------------------------------------------------------------------------
 
 
-class Reader:
+class Reader(GaitClassifier):
     """A classifier that keeps what it reads, and calls everything 'a'."""
 
     classes_ = np.array(["a", "b"])
@@ -336,7 +336,7 @@ def test_each_trial_is_judged_by_the_fold_that_tested_it(runs):
     assert (curves.groupby("subject")["trials"].first() == 10).all()
     assert (curves.query("percent == 0")["accuracy"] == 0.5).all()  # one fold all right, the other all wrong
     (condition,) = curves[CONDITION].drop_duplicates().to_numpy().tolist()
-    assert condition[1:] == ["one_value", "fold is the trial number", KNOWN_PERSON, "pepper", "random", 0.5]
+    assert condition[1:] == ["one_value", "fold is the trial number", str(KNOWN_PERSON), "pepper", "random", 0.5]
 
 
 def test_the_table_has_the_mean_over_subjects_with_its_interval(runs):

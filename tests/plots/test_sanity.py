@@ -33,6 +33,11 @@ def curves():
 
 
 @pytest.fixture(scope="module")
+def tables(curves):
+    return curve_table(curves), area_table(curves)
+
+
+@pytest.fixture(scope="module")
 def stages():
     rows = [
         ("SYNTHETIC walks", method, stage, layer, stage / 2, 1 - slope * stage, 0.9 - slope * stage, 1 - slope * stage)
@@ -43,18 +48,18 @@ def stages():
     return pd.DataFrame(rows, columns=columns).assign(over="3 subjects")
 
 
-def test_a_panel_a_test_and_a_line_an_order(curves):
-    figure = deletion_curves(curves)
+def test_a_panel_a_test_and_a_line_an_order(tables):
+    figure = deletion_curves(*tables)
     assert [a.get_title() for a in figure.axes] == ["deletion", "insertion"]
     assert [len(a.lines) for a in figure.axes] == [4, 3]
     assert [a.get_xlabel() for a in figure.axes] == ["values set to neutral (%)", "values brought back (%)"]
     title = figure.get_suptitle()
     assert all(words in title for words in ("SYNTHETIC walks", "3 subjects", "dashed: least relevant first"))
-    assert "dashed" not in deletion_curves(curves.query("test == 'insertion'")).get_suptitle()
+    assert "dashed" not in deletion_curves(*(t.query("test == 'insertion'") for t in tables)).get_suptitle()
 
 
-def test_lines_are_the_means_and_bands_their_intervals(curves):
-    axis, table = deletion_curves(curves).axes[0], curve_table(curves)
+def test_lines_are_the_means_and_bands_their_intervals(tables):
+    axis, table = deletion_curves(*tables).axes[0], tables[0]
     for line, order, method in zip(axis.lines, (RANDOM, MOST, LEAST), ("random", "lrp", "lrp"), strict=False):
         own = table[(table["test"] == "deletion") & (table["order"] == order) & (table["method"] == method)]
         np.testing.assert_allclose(line.get_ydata(), own["probability"])
@@ -65,8 +70,8 @@ def test_lines_are_the_means_and_bands_their_intervals(curves):
     assert (band.min(), band.max()) == pytest.approx((own["low"].min(), own["high"].max()))
 
 
-def test_the_legend_says_what_each_method_is_better_than_random_order(curves):
-    axis, areas = deletion_curves(curves).axes[0], area_table(curves).set_index(["test", "method"])["gain"]
+def test_the_legend_says_what_each_method_is_better_than_random_order(tables):
+    axis, areas = deletion_curves(*tables).axes[0], tables[1].set_index(["test", "method"])["gain"]
     words = [text.get_text() for text in axis.get_legend().get_texts()]
     expected = [
         f"{shown}: {areas['deletion', name]:+.3f}" for shown, name in (("lrp", "lrp"), ("smooth grad", "smooth_grad"))

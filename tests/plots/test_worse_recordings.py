@@ -33,6 +33,11 @@ def accuracies():
     return pd.DataFrame(rows, columns=columns)
 
 
+@pytest.fixture
+def table(accuracies):
+    return robustness_table(accuracies)
+
+
 @pytest.fixture(autouse=True)
 def closed():
     yield
@@ -43,39 +48,39 @@ def panels(figure):
     return [axis for axis in figure.axes if axis.get_visible()]
 
 
-def test_a_panel_for_every_perturbation_with_its_unit(accuracies):
-    shown = panels(robustness(accuracies))
+def test_a_panel_for_every_perturbation_with_its_unit(table):
+    shown = panels(robustness(table))
     assert [a.get_xlabel() for a in shown] == ["noise (m)", "frame rate (Hz)", "mirror", "missing modality"]
     assert [t.get_text() for t in shown[3].get_xticklabels()] == ["nothing", "skeleton", "pressure"]
 
 
-def test_the_title_says_data_protocol_and_number_of_subjects(accuracies):
-    title = robustness(accuracies).get_suptitle()
+def test_the_title_says_data_protocol_and_number_of_subjects(table):
+    title = robustness(table).get_suptitle()
     assert all(word in title for word in ("SYNTHETIC walks", PROTOCOL, "5 test subjects", "never saw"))
 
 
-def test_curves_are_the_means_and_bands_the_intervals(accuracies):
-    axis = panels(robustness(accuracies))[0]
-    table = robustness_table(accuracies).query("perturbation == 'noise' and model == 'fusion'")
+def test_curves_are_the_means_and_bands_the_intervals(table):
+    axis = panels(robustness(table))[0]
+    own = table.query("perturbation == 'noise' and model == 'fusion'")
     curve, band = axis.lines[1], axis.collections[1].get_paths()[0].vertices
-    np.testing.assert_allclose(curve.get_xydata(), table[["level", "accuracy"]].to_numpy(float))
-    for level, low, high in table[["level", "low", "high"]].to_numpy(float):
+    np.testing.assert_allclose(curve.get_xydata(), own[["level", "accuracy"]].to_numpy(float))
+    for level, low, high in own[["level", "low", "high"]].to_numpy(float):
         edges = band[np.isclose(band[:, 0], level), 1]
         assert (edges.min(), edges.max()) == pytest.approx((low, high))
     chance = axis.lines[2]
     assert (chance.get_linestyle(), chance.get_ydata()[0]) == (":", pytest.approx(1 / 6))
 
 
-def test_words_get_dots_with_their_intervals(accuracies):
-    axis = panels(robustness(accuracies))[3]
-    table = robustness_table(accuracies).query("perturbation == 'missing modality'")
+def test_words_get_dots_with_their_intervals(table):
+    axis = panels(robustness(table))[3]
+    own = table.query("perturbation == 'missing modality'")
     (bars,) = axis.collections
-    np.testing.assert_allclose(axis.lines[0].get_ydata(), table["accuracy"])
-    np.testing.assert_allclose([s[:, 1] for s in bars.get_segments()], table[["low", "high"]])
+    np.testing.assert_allclose(axis.lines[0].get_ydata(), own["accuracy"])
+    np.testing.assert_allclose([s[:, 1] for s in bars.get_segments()], own[["low", "high"]])
 
 
-def test_a_model_has_one_colour_everywhere(accuracies):
-    figure = robustness(accuracies)
+def test_a_model_has_one_colour_everywhere(table):
+    figure = robustness(table)
     first, last = panels(figure)[0], panels(figure)[3]
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["compact gru", "fusion"]
     legend = [handle.get_color() for handle in figure.legends[0].legend_handles]
@@ -84,15 +89,15 @@ def test_a_model_has_one_colour_everywhere(accuracies):
     assert legend[0] != legend[1]
 
 
-def test_to_the_right_it_always_gets_worse(accuracies):
-    noise, rate, *_ = panels(robustness(accuracies))
+def test_to_the_right_it_always_gets_worse(table):
+    noise, rate, *_ = panels(robustness(table))
     assert not noise.xaxis_inverted()
     assert rate.xaxis_inverted()
 
 
-def test_another_protocol_is_drawn_by_its_name(accuracies):
-    other = accuracies.query("perturbation == 'noise'").assign(protocol="subject K-fold")
-    both = pd.concat([accuracies, other])
+def test_another_protocol_is_drawn_by_its_name(table):
+    other = table.query("perturbation == 'noise'").assign(protocol="subject K-fold")
+    both = pd.concat([table, other])
     assert len(panels(robustness(both))) == 4
     figure = robustness(both, "subject K-fold")
     assert len(figure.axes) == 1
@@ -104,6 +109,6 @@ def test_another_protocol_is_drawn_by_its_name(accuracies):
 def test_twenty_models_without_a_spread_can_be_drawn(accuracies):
     one = accuracies.query("model == 'fusion' and subject == 'a'")
     many = pd.concat([one.assign(model=f"model {k}") for k in range(20)])
-    figure = robustness(many)
+    figure = robustness(robustness_table(many))
     assert len(figure.legends[0].get_texts()) == 20
     figure.canvas.draw()

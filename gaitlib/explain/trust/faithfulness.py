@@ -5,7 +5,9 @@ import pandas as pd
 from scipy.integrate import trapezoid
 from scipy.special import softmax
 
-from gaitlib.explain.trust.parts import named_methods, parts_of, rows_of, side_by_side, summary
+from gaitlib.explain.trust.parts import named_methods, parts_of, rows_of
+from gaitlib.perturb.engine import changed_step_by_step, places, side_by_side
+from gaitlib.perturb.tables import level_table, mean_over_people
 
 SHARES = np.linspace(0, 1, 21)
 RANDOM_ORDERS = 5
@@ -83,15 +85,11 @@ def _curves(test, parts, methods, shares, seed) -> pd.DataFrame:
 
 def _curve(test, part, relevance, shares, rng) -> np.ndarray:
     """Probability and logit of the target, (2, n_shares, n), with the largest relevance first."""
-    real, nothing, rows = part.real(), part.nothing(), np.arange(len(part.target))
-    full = side_by_side(part.inputs)
-    order = np.lexsort((rng.random(real.shape), -relevance, ~real))  # padding last
-    place = np.empty_like(order)
-    np.put_along_axis(place, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), axis=1)
-    curve = []
-    for share in shares:
-        first = place < np.round(share * real.sum(axis=1, keepdims=True))
-        logits = part.logits(np.where(first == (test == "insertion"), full, nothing))
+    real, rows, curve = part.real(), np.arange(len(part.target)), []
+    full, nothing = side_by_side(part.inputs), part.nothing()
+    start, end = (full, nothing) if test == "deletion" else (nothing, full)
+    for values in changed_step_by_step(start, end, places(relevance, real, rng), real, shares):
+        logits = part.logits(values)
         curve.append((softmax(logits, axis=1)[rows, part.target], logits[rows, part.target]))
     return np.array(curve).transpose(1, 0, 2)
 
@@ -111,13 +109,7 @@ def curve_table(curves: pd.DataFrame) -> pd.DataFrame:
         "6 subjects"), ``logit``.
     """
     keys = ["data", "test", "method", "order", "share"]
-    rows = [
-        dict(zip(keys, key, strict=True))
-        | summary(own, "probability", 0, 1)
-        | {"logit": summary(own, "logit")["logit"]}
-        for key, own in curves.groupby(keys, sort=False)
-    ]
-    return pd.DataFrame(rows)
+    return level_table(curves, keys, "probability", 0, 1).assign(logit=level_table(curves, keys, "logit")["logit"])
 
 
 def area_table(curves: pd.DataFrame) -> pd.DataFrame:
@@ -143,9 +135,10 @@ def area_table(curves: pd.DataFrame) -> pd.DataFrame:
         for method in (m for m, order in areas if order == MOST):
             most, least = areas[method, MOST], areas.get((method, LEAST))
             better = (1 if test == "deletion" else -1) * (random["area"] - most["area"])
-            row = {"data": data, "test": test, "method": method, "area": summary(most, "area")["area"]}
-            row |= {"random area": summary(random, "area")["area"], **summary(most.assign(gain=better), "gain")}
-            between = np.nan if least is None else summary(least, "area")["area"] - row["area"]
+            row = {"data": data, "test": test, "method": method, "area": mean_over_people(most, "area")["area"]}
+            row |= {"random area": mean_over_people(random, "area")["area"]}
+            row |= mean_over_people(most.assign(gain=better), "gain")
+            between = np.nan if least is None else mean_over_people(least, "area")["area"] - row["area"]
             rows.append(row | {"least less most": between})
     return pd.DataFrame(rows)
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.attribution import relevance
-from gaitlib.explain.inputs import logits_of, neutral, real_values
-from gaitlib.results.intervals import subject_interval
+from gaitlib.explain.inputs import logits_of
+from gaitlib.perturb.engine import back_to_inputs, neutral, real_values, side_by_side
 from gaitlib.results.runs import Runs
 
 
@@ -57,14 +57,7 @@ class Part:
 
     def logits(self, values) -> np.ndarray:
         """Logits at other values, given side by side, (n, n_classes)."""
-        ends = np.cumsum([x[0].size for x in self.inputs.values()])[:-1]
-        parts = zip(self.inputs.items(), np.split(values, ends, axis=1), strict=True)
-        return logits_of(self.network, {name: own.reshape(x.shape) for (name, x), own in parts})
-
-
-def side_by_side(arrays) -> np.ndarray:
-    """All values of each sample in one row, (n, n_values)."""
-    return np.concatenate([x.reshape(len(x), -1) for x in arrays.values()], axis=1)
+        return logits_of(self.network, back_to_inputs(values, self.inputs))
 
 
 def parts_of(classifier, inputs, model: str | None = None) -> list[Part]:
@@ -100,7 +93,7 @@ def parts_of(classifier, inputs, model: str | None = None) -> list[Part]:
 def _of_trials(classifier, trials) -> Part:
     if not hasattr(classifier, "network_"):
         raise GaitDataError("only a fitted network can be put to these tests, no classical model")
-    samples = classifier.steps_.transform(trials)
+    _, samples = classifier.prepare(trials)
     subject_of = dict(zip(trials.ids, trials.subjects, strict=True))
     subjects = np.array([subject_of[t] for t in samples.trial], dtype=object)
     return _part(classifier.network_, samples.inputs, subjects, trials.name)
@@ -123,23 +116,6 @@ def named_methods(methods) -> dict[str, dict]:
     if isinstance(methods, Mapping):
         return {label: dict(settings) for label, settings in methods.items()}
     return {name: {"method": name} for name in ([methods] if isinstance(methods, str) else methods)}
-
-
-def summary(table, value: str, least=-np.inf, most=np.inf) -> dict:
-    """Mean of a column with its 95 % t interval over subjects; over samples where no subjects are known.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        With columns ``sample``, ``subject`` and the value, one row a sample.
-    value : str
-    least, most : float
-        Where the interval is cut.
-    """
-    unit = "subject" if table["subject"].notna().all() else "sample"
-    means = table.groupby(unit, sort=False)[value].mean().dropna()
-    low, high = np.clip(subject_interval(means), least, most)
-    return {value: means.mean(), "low": low, "high": high, "over": f"{len(means)} {unit}{'s' * (len(means) != 1)}"}
 
 
 def rows_of(part, number, **columns) -> pd.DataFrame:

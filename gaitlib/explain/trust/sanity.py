@@ -10,8 +10,9 @@ from sklearn.base import clone
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.trust.faithfulness import area_table, deletion
-from gaitlib.explain.trust.parts import named_methods, parts_of, rows_of, summary
+from gaitlib.explain.trust.parts import named_methods, parts_of, rows_of
 from gaitlib.explain.trust.shaking import SHUFFLED, infidelity
+from gaitlib.perturb.tables import level_table
 
 METHODS = ("lrp", "gradient_x_input", "integrated_gradients", "smooth_grad")
 AS_TRAINED = "as trained"
@@ -75,7 +76,8 @@ def cascading_randomisation(classifier, inputs, methods="lrp", seed=0, model=Non
                 name = AS_TRAINED if layer is None else layer.name
                 columns = {"method": label, "stage": stage, "layer": name, "randomised": done / total}
                 found.append(rows_of(part, number, **columns, similarity=alike))
-    return _table(found, ["data", "method", "stage", "layer", "randomised"])
+    keys = ["data", "method", "stage", "layer", "randomised"]
+    return level_table(pd.concat(found, ignore_index=True), keys, "similarity", -1, 1)
 
 
 def label_randomisation(classifier, train, test, methods="lrp", seed=0) -> pd.DataFrame:
@@ -122,7 +124,7 @@ def label_randomisation(classifier, train, test, methods="lrp", seed=0) -> pd.Da
     for label, settings in named_methods(methods).items():
         alike = similarity(part.values(label, settings), other.values(label, settings), part.real())
         found.append(rows_of(part, 0, method=label, similarity=alike))
-    table = _table(found, ["data", "method"])
+    table = level_table(pd.concat(found, ignore_index=True), ["data", "method"], "similarity", -1, 1)
     table.insert(2, "accuracy on shuffled", taught.score(shuffled))
     return table
 
@@ -200,11 +202,3 @@ def _error(table) -> float:
     """The largest error that a method accounts for."""
     column = next((c for c in ("error", "completeness_error") if c in table), None)
     return np.nan if column is None else table[column].abs().max()
-
-
-def _table(found, keys) -> pd.DataFrame:
-    samples = pd.concat(found, ignore_index=True)
-    return pd.DataFrame([
-        dict(zip(keys, key, strict=True)) | summary(own, "similarity", -1, 1)
-        for key, own in samples.groupby(keys, sort=False)
-    ])  # fmt: skip

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
-from gaitlib.explain.trust.parts import named_methods, parts_of, rows_of, side_by_side, summary
+from gaitlib.explain.trust.parts import named_methods, parts_of, rows_of
+from gaitlib.perturb.engine import side_by_side
+from gaitlib.perturb.tables import level_table
 
 SHUFFLED = ", shuffled"
 
@@ -68,12 +70,10 @@ def infidelity(classifier, inputs, methods="lrp", draws=50, sigma=0.2, seed=0, m
             scale = _ratio((own * falls).sum(axis=0), (own**2).sum(axis=0), 0)
             left = _ratio(np.mean((scale * own - falls) ** 2, axis=0), np.mean(falls**2, axis=0), np.nan)
             found.append(rows_of(part, number, method=label, infidelity=raw, unexplained=left))
-    keys = ["data", "method"]
-    return pd.DataFrame([
-        dict(zip(keys, key, strict=True)) | {"infidelity": summary(own, "infidelity")["infidelity"]}
-        | summary(own, "unexplained", 0, 1)
-        for key, own in pd.concat(found).groupby(keys, sort=False)
-    ])  # fmt: skip
+    keys, samples = ["data", "method"], pd.concat(found)
+    table = level_table(samples, keys, "unexplained", 0, 1)
+    table.insert(2, "infidelity", level_table(samples, keys, "infidelity")["infidelity"])
+    return table
 
 
 def _shaken(part, relevance, draws, sigma, rng):

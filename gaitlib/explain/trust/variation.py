@@ -51,7 +51,7 @@ def coefficient_of_variation(relevance) -> float:
     return float(np.sqrt(relevance.var(axis=0, ddof=1).mean()) / size)
 
 
-def reliability(relevances) -> pd.DataFrame:
+def repeatability(relevances) -> pd.DataFrame:
     """The coefficient of variation of relevance over each subject's trials, for every model.
 
     It is taken over trials of the same class (a person who walks in six ways has six coefficients, whose mean counts):

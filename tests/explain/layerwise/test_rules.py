@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from keras import layers
 from lrp_reference import hand_through, matrix_of, shares
@@ -80,7 +80,9 @@ def test_a_rule_shares_relevance_as_it_is_defined(rule, case, seed, is_whole):
     layer.build((None, *shape))
     layer.set_weights([draw(w.shape) for w in layer.get_weights()])
     x = draw((2, *shape))
-    assert_defined(layer, shape, rule, x, draw(layer(x).shape))
+    out = np.abs(layer(x))
+    assume(is_whole or out.min() > 1e-3)  # next to nothing, float32 leaves too few digits to divide by
+    assert_defined(layer, shape, rule, x, draw(out.shape))
 
 
 def test_the_range_of_zb_may_be_given_a_channel():

@@ -15,13 +15,15 @@ from sklearn.preprocessing import StandardScaler
 
 from gaitlib import GaitClassifier, Training, TrialSet
 from gaitlib.errors import GaitDataError
-from gaitlib.explain.inputs import HAIR, logits_of, real_values
+from gaitlib.explain.inputs import logits_of
 from gaitlib.explain.trust import faithfulness, sanity
 from gaitlib.explain.trust.faithfulness import LEAST, MOST, RANDOM, area_table, curve_table, deletion, insertion
 from gaitlib.explain.trust.sanity import cascading_randomisation, label_randomisation, sanity_table, similarity
 from gaitlib.explain.trust.shaking import infidelity
 from gaitlib.models import Builder
+from gaitlib.perturb.engine import real_values
 from gaitlib.preprocessing import Frames, Tensors
+from gaitlib.preprocessing.samples import STAND_IN_FRAME
 from gaitlib.protocols.folds import NEW_PERSON
 from gaitlib.results.intervals import subject_interval
 from gaitlib.results.runs import Run, Runs
@@ -225,7 +227,7 @@ def test_real_frames_are_taken_to_a_hair_and_padding_is_left_alone(fitted, unsee
     assert all(not x[~real].any() for x in seen)
     for x in seen[1:]:  # the first asks what is predicted
         changed = x != given
-        np.testing.assert_allclose(x[changed], HAIR)
+        np.testing.assert_allclose(x[changed], STAND_IN_FRAME)
         share = changed.sum(axis=(1, 2)) / real.sum(axis=(1, 2))
         assert np.isclose(share[:, None], [0, 0.4, 1], atol=0.01).any(axis=1).all()
 
@@ -327,7 +329,7 @@ def test_of_a_benchmark_every_trial_is_judged_by_the_network_that_never_saw_its_
     for subject, classifier in (("s4", fitted), ("s5", turned)):
         tested = pd.DataFrame({"trial": unseen.ids, "subject": unseen.subjects, "part": "test"})
         tested = tested[tested["subject"] == subject]
-        folds.append(SimpleNamespace(predictions=tested, tested=tested, classifier=lambda custom, own=classifier: own))
+        folds.append(SimpleNamespace(tested=tested, classifier=lambda custom, own=classifier: own))
     runs = Runs([Run("small", "leave-one-subject-out", NEW_PERSON, folds)], unseen)
     curves = deletion(runs, unseen, "gradient_x_input", shares=[0, 1]).query("share == 0 and order == @MOST")
     assert len(curves) == len(unseen)

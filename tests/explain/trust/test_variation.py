@@ -1,4 +1,4 @@
-"""Reliability: the published magnitudes from the published relevances, planted variation, means over people."""
+"""Repeatability: the published magnitudes from the published relevances, planted variation, means over people."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.io import loadmat
 
 from gaitlib import GaitDataError
-from gaitlib.explain.trust.variation import coefficient_of_variation, reliability
+from gaitlib.explain.trust.variation import coefficient_of_variation, repeatability
 from gaitlib.results.intervals import subject_interval
 
 PUBLISHED = [0.62, 0.81, 1.35, 0.36, 0.46, 4.26, 0.35]  # MLP 1024, 256, 64, CNN-A, CNN-C3, linear SGD, linear SVM
@@ -71,7 +71,7 @@ def planted():
 
 
 def test_the_mean_is_over_people_and_classes(planted):
-    (row,) = reliability({"mlp": planted}).to_dict("records")
+    (row,) = repeatability({"mlp": planted}).to_dict("records")
     sd = 1 / np.sqrt(2)
     by_subject = [0, sd / 2.5, (2 * sd / 3 + 0) / 2]
     assert row["coefficient of variation"] == pytest.approx(np.mean(by_subject))
@@ -85,7 +85,7 @@ def test_all_modalities_count_and_every_model_has_a_row(planted):
     feet = [np.full((4, 10), v, np.float32) for v in (1, 1, 2, 3, 2, 4, 10, 10)]
     more = relevance_of(planted.values["grf"], list(planted.table["subject"]), list("aaaaaabb"), feet)
     still = relevance_of(planted.values["grf"], list(planted.table["subject"]), list("aaaaaabb"), [feet[0]] * 8)
-    table = reliability({"one": planted, "both": more, "steady feet": still}).set_index("model")
+    table = repeatability({"one": planted, "both": more, "steady feet": still}).set_index("model")
     variation = table["coefficient of variation"]
     assert variation["both"] == pytest.approx(variation["one"])
     assert variation["steady feet"] < variation["one"]
@@ -93,26 +93,26 @@ def test_all_modalities_count_and_every_model_has_a_row(planted):
 
 def test_rows_of_the_table_may_have_any_index(planted):
     planted.table.index = range(100, 108)
-    assert reliability({"mlp": planted})["trials"].item() == 8
+    assert repeatability({"mlp": planted})["trials"].item() == 8
 
 
 def test_a_single_trial_is_refused_by_the_name_of_its_subject():
     values = [np.ones((5, 2))] * 3
     with pytest.raises(GaitDataError, match="'mlp': subject s1 has one trial"):
-        reliability({"mlp": relevance_of(values, ["s0", "s0", "s1"])})
+        repeatability({"mlp": relevance_of(values, ["s0", "s0", "s1"])})
 
 
 def test_sequences_need_one_length():
     with pytest.raises(GaitDataError, match="TimeNormalise"):
-        reliability({"gru": relevance_of([np.ones((5, 2)), np.ones((6, 2))], ["s0", "s0"])})
+        repeatability({"gru": relevance_of([np.ones((5, 2)), np.ones((6, 2))], ["s0", "s0"])})
 
 
 def test_a_missing_modality_is_refused_by_the_name_of_its_trial():
     with pytest.raises(GaitDataError, match="t1 has no 'grf'"):
-        reliability({"gru": relevance_of([np.ones((5, 2)), None], ["s0", "s0"])})
+        repeatability({"gru": relevance_of([np.ones((5, 2)), None], ["s0", "s0"])})
 
 
 def test_plain_arrays_have_no_people():
     plain = SimpleNamespace(values={"x": np.ones((2, 3))}, table=pd.DataFrame({"target": [0, 0]}), trials=None)
     with pytest.raises(GaitDataError, match="plain arrays"):
-        reliability({"mlp": plain})
+        repeatability({"mlp": plain})
