@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "GaitDataError": "gaitlib.errors",
     "TrialSet": "gaitlib.trials",
+    "concat": "gaitlib.trials",
     "load_trials": "gaitlib.datasets",
     "synthetic_trials": "gaitlib.datasets.synthetic",
     "GaitClassifier": "gaitlib.classifier",

@@ -52,7 +52,7 @@ FAULTS = [
     Fault(
         "watched-subjects-also-learnt-from",
         "gaitlib/protocols/folds.py",
-        "unit = self.unit if self.validation else None",
+        "unit = self.watched_unit if self.validation else None",
         'unit = "walk" if self.validation else None',
         ("tests/protocols/test_folds.py",),
     ),
@@ -175,9 +175,9 @@ FAULTS = [
     ),
     Fault(
         "least-relevant-deleted-first",
-        "gaitlib/explain/trust/faithfulness.py",
-        "-relevance, ~real)",
-        "relevance, ~real)",
+        "gaitlib/perturb/engine.py",
+        "np.where(real, -relevance, np.inf)",
+        "np.where(real, relevance, np.inf)",
         ("tests/explain/trust/test_sanity.py",),
     ),
 ]

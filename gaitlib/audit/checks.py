@@ -21,24 +21,29 @@ def audit_split(trials, protocol, folds, copies: Copies) -> list[Finding]:
     Returns
     -------
     list of Finding
-        For each fold: whether subjects and walks stand apart, also in validation; whether trials with the same or
-        nearly the same content, or of the same file, stand on both sides; whether a step that the trials have been
-        through (their history) had learnt from what is tested.
+        For each fold: whether subjects, walks and the other columns of the claim stand apart, also in validation;
+        whether trials with the same or nearly the same content, or of the same file, stand on both sides; whether a
+        step that the trials have been through (their history) had learnt from what is tested.
     """
     unjudged = [
         Finding(f"near copies of {name}", protocol.name, "", "unseen", reason)
         for name, reason in copies.near.attrs.get("not_judged", {}).items()
     ]
-    findings = []
+    findings, earlier = [], [(e.step, e.fitted_on, e.subjects) for e in trials.history]
     for fold in folds:
         checks = {
             "subjects": _subjects(trials, protocol, fold),
-            "walks": _apart(trials, "walk", fold.test, _rest(fold), "tested and learnt from or watched"),
+            "walks": _tested_apart(trials, "walk", fold),
+            **{
+                f"groups of {column}": _tested_apart(trials, column, fold)
+                for column in protocol.claim.disjoint
+                if column not in ("subject", "walk")
+            },
             "validation": _validation(trials, protocol, fold),
             "copies": _copies(trials, fold, copies.shared),
             "near copies": _near_copies(trials, fold, copies),
             "recording files": _files(trials, fold),
-            "earlier steps": _steps(trials, protocol, fold, [(e.step, e.fitted_on) for e in trials.history]),
+            "earlier steps": _steps(trials, protocol, fold, earlier),
         }
         findings += [Finding(check, protocol.name, fold.name, *found) for check, found in checks.items()]
     return findings + unjudged
@@ -47,7 +52,11 @@ def audit_split(trials, protocol, folds, copies: Copies) -> list[Finding]:
 def _subjects(trials, protocol, fold):
     if "subject" not in protocol.claim.disjoint:
         return "ok", f"subjects may stand on both sides: the claim is {protocol.claim}"
-    return _apart(trials, "subject", fold.test, _rest(fold), "tested and learnt from or watched")
+    return _tested_apart(trials, "subject", fold)
+
+
+def _tested_apart(trials, column, fold):
+    return _apart(trials, column, fold.test, _rest(fold), "tested and learnt from or watched")
 
 
 def _validation(trials, protocol, fold):
@@ -57,8 +66,8 @@ def _validation(trials, protocol, fold):
 
 
 def _inner(trials, protocol, learnt, watched):
-    """No walk is both learnt from and watched, nor what the protocol keeps whole besides."""
-    units = dict.fromkeys([protocol.watched_unit, "walk"])
+    """No walk is both learnt from and watched, nor what the protocol keeps whole besides; people, if they are new."""
+    units = dict.fromkeys([protocol.watched_unit, "walk", *({"subject"} & {*protocol.claim.disjoint})])
     return [_apart(trials, unit, learnt, watched, "learnt from and watched") for unit in units]
 
 
@@ -107,11 +116,11 @@ def _files(trials, fold):
 
 
 def _steps(trials, protocol, fold, steps):
-    """Whether steps, as pairs of a label and the ids they were fitted on, had learnt from what is tested."""
+    """Whether steps (a label, the ids they were fitted on, perhaps their subjects) had learnt from what is tested."""
     found = []
-    for label, ids in steps:
+    for label, ids, *subjects in steps:
         if len(ids):
-            verdict, detail = _reach(trials, protocol, fold, ids)
+            verdict, detail = _reach(trials, protocol, fold, ids, *subjects)
             found.append((verdict, f"{label} was fitted on {detail}"))
     if not found:
         return "ok", "none that learns"
@@ -127,7 +136,7 @@ def audit_learnt(trials, protocol, fold, learnt: dict, model: str = "") -> list[
     protocol : Protocol
     fold : Fold
     learnt : dict
-        ``fitted_on`` and ``watched`` (trial ids) and ``steps`` (pairs of a label and the ids it was fitted on; also
+        ``fitted_on`` and ``watched`` (trial ids) and ``steps`` (a label, the ids it was fitted on, their subjects; also
         encoders that were trained before).
     model : str
         Its name, for the findings.
@@ -157,18 +166,19 @@ def _early_stopping(trials, protocol, fold, fitted_on, watched):
     return _worst([(verdict, f"watched {detail}"), *_inner(trials, protocol, learnt, seen)])
 
 
-def _reach(trials, protocol, fold, ids):
+def _reach(trials, protocol, fold, ids, subjects=()):
     """How near some trials come to the tested ones: a verdict, and the trials in words."""
     ids = list(dict.fromkeys(ids))
     known = trials.table[trials.table["trial"].isin(ids)]
     tested = trials.table.iloc[fold.test]
     near = {"trial": "which are tested", "walk": "of a tested walk"}
-    if "subject" in protocol.claim.disjoint:
-        near["subject"] = "of a tested subject"
+    near |= {column: f"of a tested {column}" for column in protocol.claim.disjoint}
     for unit, words in near.items():
         both = known[known[unit].isin(tested[unit])]
         if len(both):
             return "leak", f"trials {_first(both['trial'])}, {words}"
+    if "subject" in protocol.claim.disjoint and (both := sorted(set(subjects) & set(tested["subject"]))):
+        return "leak", f"recordings of {_first(both)}, who is tested, under other ids"
     if strangers := sorted(set(ids) - set(known["trial"])):
         return "unseen", f"trials that are not among these, so nobody knows whose they are: {_first(strangers)}"
     subjects = known["subject"].nunique()

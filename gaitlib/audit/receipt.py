@@ -21,6 +21,7 @@ CANNOT_SEE = (
 REMEDIES = {
     "subjects": "keep all trials of a subject on one side; use a protocol of gaitlib",
     "walks": "keep all trials of a walk on one side; use a protocol of gaitlib",
+    "groups": "keep all trials of a group on one side; use LeaveOneGroupOut or GroupKFold of gaitlib",
     "validation": "cut validation by whole subjects or walks, as the protocols of gaitlib do",
     "copies": "remove the copies, or give trials of one recording the same walk and subject",
     "near copies": "look at these pairs; remove copies, or give trials of one recording the same walk and subject",
@@ -113,8 +114,9 @@ class Receipt:
         if self.leaks:
             first, more = self.leaks[0], len(self.leaks) - 1
             place = ", ".join(part for part in (first.model, first.protocol, first.place) if part)
+            remedy = REMEDIES[first.check.split(" of ")[0]]  # "groups of dataset"
             rest = f" ({more} more leak{'s' * (more > 1)}: see the receipt)" if more else ""
-            raise GaitDataError(f"{place}: {first.check}: {first.detail}; {REMEDIES[first.check]}{rest}")
+            raise GaitDataError(f"{place}: {first.check}: {first.detail}; {remedy}{rest}")
 
     def to_dict(self) -> dict:
         """As JSON can hold it."""

@@ -25,8 +25,8 @@ class FoldOutcome:
         One number an epoch.
     resources : dict
     learnt : dict
-        ``fitted_on`` and ``watched`` (ids), and ``steps``: each that learns, with the ids that it was fitted on, or
-        None where these are those of ``fitted_on``.
+        ``fitted_on`` and ``watched`` (ids), and ``steps``: each that learns, with the ids that it was fitted on
+        (None where these are those of ``fitted_on``) and their subjects.
     files : dict of str to bytes
         The saved classifier.
     """
@@ -66,12 +66,12 @@ def _predictions(model, trials, part) -> pd.DataFrame:
 def _learnt(model, trial) -> dict:
     """Read off a trial that goes through the fitted steps: a pretrained, frozen step tells its own trials there."""
     prepared, _ = model.prepare(trial)
-    steps = [(e.step, e.fitted_on) for e in prepared.history if e.fitted_on]
+    steps = [(e.step, e.fitted_on, e.subjects) for e in prepared.history if e.fitted_on]
     own = model.fitted_on_
     return {
         "fitted_on": list(own),
         "watched": list(model.watched_),
-        "steps": [[name, None if set(ids) == set(own) else list(ids)] for name, ids in steps],
+        "steps": [[name, None if set(ids) == set(own) else list(ids), list(people)] for name, ids, people in steps],
     }
 
 

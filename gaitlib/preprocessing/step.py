@@ -12,16 +12,17 @@ from gaitlib.trials.modality import Modality
 class Step(TransformerMixin, BaseEstimator):
     """Base of all steps. A subclass writes ``_transform(trials)`` and, if it learns, ``_learn(trials)``.
 
-    A step that learns remembers the ids of the trials it was fitted on (``fitted_on_``) and writes them into the
-    history of every TrialSet that it transforms.
+    A step that learns remembers the ids of the trials it was fitted on (``fitted_on_``) and whose they are
+    (``fitted_subjects_``), and writes both into the history of every TrialSet that it transforms.
     """
 
     def fit(self, trials: TrialSet, y=None) -> "Step":
         """Learn from the given trials only; steps without state learn nothing."""
         require_trials(self, trials)
-        self.fitted_on_ = ()
+        self.fitted_on_, self.fitted_subjects_ = (), ()
         if type(self)._learn is not Step._learn:
             self.fitted_on_ = tuple(dict.fromkeys(trials.ids))
+            self.fitted_subjects_ = tuple(dict.fromkeys(trials.subjects))
             self._learn(trials)
         return self
 
@@ -31,7 +32,8 @@ class Step(TransformerMixin, BaseEstimator):
         fitted_on = getattr(self, "fitted_on_", ())
         if type(self)._learn is not Step._learn and not fitted_on:
             raise GaitDataError(f"{type(self).__name__} is not fitted: call fit(training_trials) first")
-        return self._transform(trials).with_history(HistoryEntry(self._label(), fitted_on))
+        entry = HistoryEntry(self._label(), fitted_on, getattr(self, "fitted_subjects_", ()))
+        return self._transform(trials).with_history(entry)
 
     def _label(self) -> str:
         """Name, settings and their digest; unlike repr it is the same in every process."""

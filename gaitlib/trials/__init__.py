@@ -1,5 +1,6 @@
 """TrialSet, the one data container, and what it is made of."""
 
+from gaitlib.trials.joining import concat
 from gaitlib.trials.modality import Modality, object_array
 from gaitlib.trials.report import LoadReport
 from gaitlib.trials.trialset import HistoryEntry, TrialSet
@@ -9,5 +10,6 @@ __all__ = [
     "LoadReport",
     "Modality",
     "TrialSet",
+    "concat",
     "object_array",
 ]

@@ -30,7 +30,7 @@ def write_trials(trials: TrialSet, path) -> Path:
     path = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
     arrays, meta = {}, {"format": 1, "name": trials.name, "modalities": {}}
     meta["table"] = {name: _plain_list(trials.table[name]) for name in trials.table}
-    meta["history"] = [[entry.step, list(entry.fitted_on)] for entry in trials.history]
+    meta["history"] = [[entry.step, list(entry.fitted_on), list(entry.subjects)] for entry in trials.history]
     meta["report"] = None if trials.report is None else trials.report.to_dict()
     for name, m in trials.modalities.items():
         meta["modalities"][name] = [m.kind, list(m.channels), m.unit, m.max_frames]
@@ -71,7 +71,7 @@ def read_trials(path) -> TrialSet:
             }
             modalities[name] = Modality(kind, tuple(channels), unit, **columns, max_frames=max_frames)
         report = meta["report"] and LoadReport.from_dict(meta["report"])
-        history = tuple(HistoryEntry(step, tuple(ids)) for step, ids in meta["history"])
+        history = tuple(HistoryEntry(step, *map(tuple, learnt)) for step, *learnt in meta["history"])
         return TrialSet(pd.DataFrame(meta["table"]), modalities, meta["name"], history, report)
     except FileNotFoundError:
         raise GaitDataError(f"{path}: no such file") from None

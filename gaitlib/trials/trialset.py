@@ -16,13 +16,14 @@ from gaitlib.trials.modality import Modality
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One step that a TrialSet went through and, if the step learns, the trials it had learnt from.
+    """One step that a TrialSet went through and, if the step learns, the trials and the people it had learnt from.
 
     ``step`` is the name of its class, its settings and their digest.
     """
 
     step: str
     fitted_on: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,15 @@ from planted import planted_trials
 from sklearn.preprocessing import StandardScaler
 
 import gaitlib
-from gaitlib import LeaveOneSubjectOut, RandomTrialSplit, SubjectHoldout, SubjectKFold, TrialKFold, TrialSet
+from gaitlib import (
+    LeaveOneGroupOut,
+    LeaveOneSubjectOut,
+    RandomTrialSplit,
+    SubjectHoldout,
+    SubjectKFold,
+    TrialKFold,
+    TrialSet,
+)
 from gaitlib.audit.checks import audit_learnt, audit_split
 from gaitlib.audit.copies import find_copies
 from gaitlib.audit.receipt import CANNOT_SEE, REMEDIES, Finding, Receipt
@@ -289,6 +297,14 @@ def test_a_step_fitted_on_strangers_is_said_to_be_unknown(trials, copies):
     assert "x1, x2, x3 and 1 more" in found["earlier steps", "s01"]
 
 
+def test_a_step_that_saw_a_tested_person_under_other_ids_is_found(trials, copies):
+    """An encoder pretrained on other recordings of a person who is tested."""
+    seen = replace(trials, history=(HistoryEntry("PCA", ("x1", "x2"), ("s02",)),))
+    found = bad(split(seen, copies=copies), "leak")
+    assert set(found) == {("earlier steps", "s02")}
+    assert "recordings of s02, who is tested, under other ids" in found["earlier steps", "s02"]
+
+
 # -- what was learnt -------------------------------------------------------------------------------------
 
 
@@ -406,4 +422,6 @@ def test_an_empty_receipt_is_no_error():
 def test_every_check_that_can_leak_has_a_remedy(trials, copies):
     fold = LeaveOneSubjectOut().folds(trials)[0]
     findings = split(trials, copies=copies) + audit_learnt(trials, LeaveOneSubjectOut(), fold, learnt(trials, fold))
-    assert {f.check for f in findings} == set(REMEDIES)
+    clinics = replace(trials, table=trials.table.assign(clinic=trials.subjects))
+    findings += split(clinics, LeaveOneGroupOut("clinic"), copies)
+    assert {f.check.split(" of ")[0] for f in findings} == set(REMEDIES)
