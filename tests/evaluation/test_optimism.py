@@ -84,6 +84,7 @@ def test_every_trial_is_tested_once_by_the_wrong_way_too(tiny_trials):
 # -- controls ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_length_that_tells_the_class_and_people_that_can_be_told_are_found(tiny_trials, tmp_path):
     longer = {gait: 10 * k for k, gait in enumerate(tiny_trials.classes)}
     skeleton = tiny_trials.modality("skeleton")

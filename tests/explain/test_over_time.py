@@ -116,6 +116,7 @@ def test_without_frame_times_there_is_no_prediction_over_time():
         predict_over_time(model, trials[0])
 
 
+@pytest.mark.slow
 def test_a_code_of_windows_has_the_times_of_the_windows(trials):
     steps = make_pipeline(
         CentrePelvis(), Frames(StandardScaler()), Crop(FRAMES), AutoencoderCode(4, epochs=1), Tensors()
