@@ -5,8 +5,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 NOTEBOOK ?= gait_recognition
 # Data, preparation, splits and statistics, which train next to nothing, and one benchmark from arrays to table
-CHECKED := tests/test_trials.py tests/test_validation.py tests/test_conventions.py tests/datasets tests/preprocessing \
-	tests/evaluation/test_protocols.py tests/evaluation/test_statistics.py tests/evaluation/test_compare.py
+CHECKED := tests/test_house.py tests/trials tests/protocols tests/datasets tests/preprocessing \
+	tests/results/test_scores.py tests/results/test_intervals.py tests/results/test_opening.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONHASHSEED ?= 0
 export PYTHONWARNINGS ?= ignore:resource_tracker
