@@ -102,7 +102,7 @@ def read_fold(folder: Path, name: str) -> FoldResult:
         if not whole or not set(TEXT_COLUMNS) <= set(predictions):
             raise ValueError("not what was written")
         learnt = kept["learnt"]
-        learnt["steps"] = [(step, ids or learnt["fitted_on"], people) for step, ids, people in learnt["steps"]]
+        learnt["steps"] = [(step, ids or learnt["fitted_on"], *people) for step, ids, *people in learnt["steps"]]
         return FoldResult(name, predictions, pd.DataFrame(kept["history"]), kept["resources"], learnt, folder)
     except PermissionError as error:
         raise GaitDataError(f"{folder}: finished, but it cannot be read ({error}); mend its rights") from error

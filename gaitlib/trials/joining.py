@@ -57,11 +57,13 @@ def concat(sets, names=None) -> TrialSet:
             raise GaitDataError(f"'{name}' has a column '{DATASET}' of its own; rename it first")
     table = pd.concat([_table(one, name) for one, name in zip(sets, names, strict=True)], ignore_index=True)
     every = dict.fromkeys(m for one in sets for m in one.modalities)
+    if table["trial"].duplicated().any() or table.groupby("subject")[DATASET].nunique().max() > 1:
+        raise GaitDataError(f"with the names {names} ids of different sets become one; give names= that begin no id")
     modalities = {m: _modality(m, sets, names) for m in every}
     histories = {one.history for one in sets}
     if len(histories) > 1:
         raise GaitDataError(f"the sets went through different steps ({', '.join(names)}); join the raw trials")
-    title = f"{' + '.join(names)}, {table['subject'].nunique()} subjects"
+    title = f"{' + '.join(one.name for one in sets)}, {table['subject'].nunique()} subjects"
     return TrialSet(table, modalities, title, histories.pop())
 
 

@@ -60,6 +60,18 @@ def test_what_does_not_fit_is_refused_by_name():
         concat([CentrePelvis().fit_transform(walks), walks], names=["a", "b"])
 
 
+def test_the_title_keeps_what_the_sets_say_of_themselves():
+    joined = concat([planted_trials(1, 1), emg("ours")], names=["a", "b"])
+    assert "SYNTHETIC" in joined.name
+    assert joined.table["dataset"].unique().tolist() == ["a", "b"]
+
+
+def test_names_that_would_merge_people_are_refused():
+    one, two = (TrialSet.from_arrays({"emg": [np.ones((5, 1))]}, subject=[s]) for s in ("b/s", "s"))
+    with pytest.raises(GaitDataError, match="ids of different sets become one"):
+        concat([one, two], names=["a", "a/b"])
+
+
 def test_a_new_data_set_is_a_question(tmp_path):
     sets = [planted_trials(2, 2, seed=seed) for seed in (0, 1, 2)]
     joined = concat(sets, names=["north", "south", "east"])
