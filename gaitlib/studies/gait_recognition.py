@@ -15,14 +15,8 @@ from gaitlib.trials import TrialSet
 from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, KINECT_V2_JOINTS, skeleton_channels
 
 CLASSICAL = ("majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket")
-
-
 _HAS_AEON = importlib.util.find_spec("aeon") is not None  # an extra, which minirocket needs
-
-
 SLOW = "gru_cnn_fusion"  # a minute a fold
-
-
 CODED_TWICE = "gru_cnn_fusion_encoded"  # it trains the autoencoder of encoded_gru once more
 
 
@@ -71,9 +65,7 @@ def training(chosen: Profile, kind: str) -> Training:
 def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
     """Every model that can read the trials, with the settings of the profile."""
     kinds = [kind for kind in readable_kinds(trials) if kind != "time series" or _HAS_AEON]
-    names = {name for kind in kinds for name in models.available(kind)} - (
-        {CODED_TWICE} if not chosen.thorough else set()
-    )
+    names = [name for kind in kinds for name in models.available(kind) if chosen.thorough or name != CODED_TWICE]
     return {name: GaitClassifier(name, training=training(chosen, models.info(name).kind)) for name in sorted(names)}
 
 
