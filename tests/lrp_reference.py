@@ -34,18 +34,19 @@ def matrix_of(layer, shape):
 
     Each column is what the layer makes of one input that is 1.
     """
-    kernel = layer.layer.kernel if isinstance(layer, keras.layers.TimeDistributed) else layer.kernel
-    trained, n = ops.convert_to_numpy(kernel.value), int(np.prod(shape))
+    inner = layer.layer if isinstance(layer, keras.layers.TimeDistributed) else layer
+    trained, n = [v.copy() for v in inner.get_weights()], int(np.prod(shape))
     ones, nothing = np.eye(n, dtype=np.float32).reshape(n, *shape), np.zeros((1, *shape), np.float32)
 
     def run(x):
         return ops.convert_to_numpy(layer(x)).reshape(len(x), -1).astype(np.float64)
 
     bias = run(nothing)[0]
-    weights = run(ones) - bias
-    kernel.assign(np.ones_like(trained))
-    seen = np.round(run(ones) - bias)
-    kernel.assign(trained)
+    inner.set_weights([trained[0], *(0 * b for b in trained[1:])])  # beside a large bias a small weight loses digits
+    weights = run(ones)
+    inner.set_weights([np.ones_like(trained[0]), *(0 * b for b in trained[1:])])
+    seen = np.round(run(ones))
+    inner.set_weights(trained)
     return weights, seen, bias
 
 
