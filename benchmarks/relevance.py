@@ -20,17 +20,12 @@ from gaitlib.explain.layerwise.propagation import lrp
 from gaitlib.models import build, info
 
 N, CLASSES, REPEATS = 1000, 6, 3
-SIZES = {
-    "sequence": {"skeleton": (100, 75)},
-    "fusion": {"skeleton": (100, 75), "pressure": (128, 48)},
-    "waveform": {"grf": (101, 6)},
-}
 MODELS = ("compact_gru", "gru_cnn_fusion", "cnn_a3")
 
 
-def arrays(kind):
+def arrays(shapes):
     rng = np.random.default_rng(0)
-    x = {m: rng.normal(size=(N, *shape)).astype(np.float32) for m, shape in SIZES[kind].items()}
+    x = {m: rng.normal(size=(N, *shape)).astype(np.float32) for m, shape in shapes.items()}
     for i, n in enumerate(rng.integers(40, 101, N)):
         if "skeleton" in x:
             x["skeleton"][i, n:] = 0
@@ -56,8 +51,9 @@ def seconds(function, *arguments, repeats=REPEATS):
 def main(names):
     for name in names or MODELS:
         keras.utils.set_random_seed(0)
-        x, target = arrays(info(name).kind), np.arange(N, dtype=np.int32) % CLASSES
-        network = build(name, SIZES[info(name).kind], n_classes=CLASSES)
+        shapes = info(name).inputs((100, 75) if info(name).prepared == "windows" else None)
+        x, target = arrays(shapes), np.arange(N, dtype=np.int32) % CLASSES
+        network = build(name, shapes, n_classes=CLASSES)
         slow = seconds(uncompiled, network, x, target, repeats=1)[1]
         first_plain, plain = seconds(gradient_x_input, network, x, target)
         first, ours = seconds(lrp, network, x, target)

@@ -13,7 +13,6 @@ import numpy as np
 
 from gaitlib import models
 from gaitlib.models import Builder, Head
-from gaitlib.models.registry import CLASSICAL, REFERENCE_INPUTS
 from gaitlib.training import LabelledSamples, Training, train_network
 
 N, FRAMES, CHANNELS, CLASSES, EPOCHS = 1000, 100, 96, 6, 11
@@ -29,11 +28,11 @@ class Clock(keras.callbacks.Callback):
         self.ends.append(time.perf_counter())
 
 
-def arrays(kind):
-    """Inputs of a kind of network, sequences padded at the end, and labels."""
+def arrays(entry):
+    """Inputs of a network, sequences padded at the end, and labels."""
     rng = np.random.default_rng(0)
-    sizes = {"skeleton": (1, 512) if "code" in kind else (FRAMES, CHANNELS), "pressure": (128, 48)}
-    x = {m: rng.normal(size=(N, *sizes[m])).astype(np.float32) for m in REFERENCE_INPUTS[kind]}
+    shapes = entry.inputs((FRAMES, CHANNELS) if entry.prepared == "windows" else None)
+    x = {m: rng.normal(size=(N, *shape)).astype(np.float32) for m, shape in shapes.items()}
     for i, n in enumerate(rng.integers(40, FRAMES + 1, N)):
         if "skeleton" in x:
             x["skeleton"][i, n:] = 0
@@ -64,10 +63,9 @@ def ours(name, x, y, jit) -> float:
 
 
 def main(names):
-    networks = [n for n in models.available() if models.info(n).kind not in (*CLASSICAL, "autoencoder")]
-    for name in names or networks:
+    for name in names or models.available(network=True, classifies=True):
         info = models.info(name)
-        x, y = arrays(info.kind)
+        x, y = arrays(info)
         a, (off, on) = plain(name, x, y), (ours(name, x, y, jit) for jit in (False, True))
         chosen = on if info.jit else off
         print(

@@ -303,7 +303,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
     def steps_of(self, trials) -> Pipeline:
         """The steps, not yet fitted, that these training trials would go through."""
         builder = self.builder()
-        steps = recipes.steps_for(trials, builder.kind) if self.steps is None else clone(self.steps)
+        steps = recipes.steps_for(trials, builder.info and builder.name) if self.steps is None else clone(self.steps)
         if not builder.classical and any(stage.modality_dropout for stage in self.stages()):
             steps[-1].set_params(allow_missing=True)  # the network learns to do without
         return steps

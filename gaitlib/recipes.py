@@ -6,6 +6,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
+from gaitlib import models
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import (
     AddJointAngles,
@@ -29,8 +30,6 @@ OPENING_S = 10 / 3  # 100 frames at 30 Hz
 RATE_HZ = 30.0  # where times are not known
 TOP_SHARE = 75 / 96  # of the channels, the reference study's choice
 PCA_VARIANCE = 0.95
-
-WAVEFORM_KINDS = ("waveform", "flat waveform")  # of models that read a sequence of one fixed length
 
 # What a network reads of a skeleton, as a word for recipes and tables.
 FEATURES = {
@@ -74,23 +73,23 @@ def skeleton_steps(modality, name: str, features: str = "angles") -> list:
     return steps
 
 
-def steps_for(trials, kind: str | None = "sequence", features: str | None = None) -> Pipeline:
-    """The default pipeline for some training trials and a kind of model.
+def steps_for(trials, model: str | None = "compact_gru", features: str | None = None) -> Pipeline:
+    """The default pipeline for some training trials and a model.
 
     Skeletons are centred on the pelvis and scaled by body length, lose hands and face, and get joint angles;
     sequences and static values are standardised and images scaled to 0..1, per channel, by training frames. A network
     reads windows of 1.33 s of a skeleton (of other sequences: as many frames as the longest training trial has);
-    classical models read summary statistics of the whole trial, those of kind "time series" its first 3.33 s (at 30 Hz
-    where times are not known; no more frames than the longest training trial has). Waveforms are read whole, each
-    channel scaled to -1..1. How the skeleton settings were chosen: ``benchmarks/choose_settings.py``.
+    classical models read summary statistics of the whole trial, ``minirocket`` its first 3.33 s (at 30 Hz where times
+    are not known; no more frames than the longest training trial has). Waveforms are read whole, each channel scaled to
+    -1..1. How the skeleton settings were chosen: ``benchmarks/choose_settings.py``.
 
     Parameters
     ----------
     trials : TrialSet
         Training trials; only names, kinds, lengths and frame rates are looked at.
-    kind : str or None
-        Kind of the model (:class:`gaitlib.models.ModelInfo`): it reads the modalities of its kind only. None, for a
-        network of your own, reads all.
+    model : str or None
+        A registered model, whose entry (:class:`gaitlib.models.ModelInfo`) says what it reads. None, for a network of
+        your own, reads all modalities, in windows.
     features : str, optional
         What is read of a skeleton, one of ``FEATURES``: "autoencoder" for models that read a code, else "angles".
 
@@ -101,43 +100,55 @@ def steps_for(trials, kind: str | None = "sequence", features: str | None = None
     Raises
     ------
     GaitDataError
-        If the trials lack a modality that this kind of model reads, or a waveform is not of one length.
+        If the trials lack a modality that this model reads, or a waveform is not of one length.
     """
-    coded = kind in ("code", "code fusion")
-    features = features or ("autoencoder" if coded else "angles")
-    if features not in FEATURES or (coded and features != "autoencoder"):
-        raise GaitDataError(f"features '{features}' of a '{kind}' model; known are {', '.join(FEATURES)}")
-    if kind == "gait parameters":
-        (name,) = _modalities(trials, kind)
-        _require_skeleton(trials, name, "gait parameters")
+    prepared = "windows" if model is None else models.info(model).prepared
+    features = features or ("autoencoder" if prepared == "code" else "angles")
+    if features not in FEATURES or (prepared == "code" and features != "autoencoder"):
+        raise GaitDataError(f"features '{features}' of '{model}'; known are {', '.join(FEATURES)}")
+    names, steps = list(trials.modalities) if model is None else _modalities(trials, models.info(model)), []
+    if prepared == "gait parameters":
+        _require_skeleton(trials, names[0], "gait parameters")
         return Pipeline([
-            ("gait_parameters", GaitParameters(name)),
+            ("gait_parameters", GaitParameters(names[0])),
             ("statistics", SummaryStatistics(["gait_parameters"])),
         ])  # fmt: skip
-    names, steps = _modalities(trials, kind), []
     for name in names:
         m = trials.modality(name)
         if m.kind == "sequence" and features != "angles":
             _require_skeleton(trials, name, f"features '{features}'")
         steps += skeleton_steps(m, name, features) if is_skeleton(m) else []
-        if kind != "classical":
-            steps += _scaling_steps(m, name, features, kind)
+        if prepared != "statistics":
+            steps += _scaling_steps(m, name, features, prepared)
     last = (
         ("statistics", SummaryStatistics(names))
-        if kind == "classical"
-        else ("tensors", Tensors(names, pad=kind not in WAVEFORM_KINDS))
+        if prepared == "statistics"
+        else ("tensors", Tensors(names, pad=prepared != "whole"))
     )
     return Pipeline([*steps, last])
 
 
-def _scaling_steps(m, name, features, kind) -> list:
+def readable(trials) -> list[str]:
+    """Names of the registered classifiers that can read these trials by their default pipeline."""
+    found = {}
+    for name in models.available(classifies=True):
+        needs = (models.info(name).reads, models.info(name).prepared)
+        if needs not in found:
+            try:
+                found[needs] = bool(steps_for(trials, name))
+            except GaitDataError:
+                found[needs] = False
+    return [n for n in models.available(classifies=True) if found[models.info(n).reads, models.info(n).prepared]]
+
+
+def _scaling_steps(m, name, features, prepared) -> list:
     """Selection, scaling and windows of one modality: all that learns, fitted in the fold."""
-    if kind in WAVEFORM_KINDS:
-        _require_one_length(m, name, kind)
+    if prepared == "whole":
+        _require_one_length(m, name)
         return [(f"scale_{name}", Frames(MinMaxScaler((-1, 1)), name))]
     if m.kind != "sequence":
         return [(f"scale_{name}", Frames(MinMaxScaler() if m.kind == "image" else StandardScaler(), name))]
-    steps = [(f"scale_{name}", Frames(StandardScaler(), name)), (f"crop_{name}", _crop(m, name, kind))]
+    steps = [(f"scale_{name}", Frames(StandardScaler(), name)), (f"crop_{name}", _crop(m, name, prepared))]
     if features == "variance":  # before scaling, which makes all variances 1
         best = SelectKBest(variance_score, k=round(TOP_SHARE * len(m.channels)))
         steps.insert(0, (f"select_{name}", Frames(best, name)))
@@ -151,10 +162,10 @@ def _scaling_steps(m, name, features, kind) -> list:
     return steps
 
 
-def _crop(m, name, kind) -> Crop:
+def _crop(m, name, prepared) -> Crop:
     """What is read at once of a sequence."""
     longest = max((len(v) for v in m.values if v is not None), default=1)
-    if kind == "time series":
+    if prepared == "opening":
         return Crop(min(longest, round(OPENING_S * _rate_hz(m))), "first", modality=name)
     if is_skeleton(m):
         return Crop(round(WINDOW_S * _rate_hz(m)), "sliding", round(HOP_S * _rate_hz(m)), name)
@@ -172,35 +183,32 @@ def _require_skeleton(trials, name, what) -> None:
         raise GaitDataError(f"{what} need a skeleton, '{name}' is none; choose steps with GaitClassifier(steps=...)")
 
 
-def _require_one_length(m, name, kind) -> None:
+def _require_one_length(m, name) -> None:
     lengths = {len(v) for v in m.values if v is not None}
     if len(lengths) > 1:
         raise GaitDataError(
-            f"a model of kind '{kind}' reads sequences of one length, and those of '{name}' have {min(lengths)} to "
-            f"{max(lengths)} frames; bring them to one with gaitlib.preprocessing.TimeNormalise(n_points=101)"
+            f"waveforms are of one length, and the sequences of '{name}' have {min(lengths)} to {max(lengths)} frames; "
+            "bring them to one with gaitlib.preprocessing.TimeNormalise(n_points=101)"
         )
 
 
-def _modalities(trials, kind) -> list[str]:
-    """Names of the modalities that a kind of model reads, sequences first.
+def _modalities(trials, entry) -> list[str]:
+    """Names of the modalities that a model reads, in the order of its entry.
 
-    A classical model reads the sequences and static values; thousands of pixels would drown them.
+    Summary statistics are taken of all sequences and static values; thousands of pixels would drown them.
     """
     by_kind = {k: [n for n, m in trials.modalities.items() if m.kind == k] for k in ("sequence", "image", "static")}
-    if kind is None:
-        return list(trials.modalities)
-    if kind == "classical":
-        return by_kind["sequence"] + by_kind["static"] or by_kind["image"]
-    wanted = {"image": ["image"], "fusion": ["sequence", "image"], "code fusion": ["sequence", "image"]}
+    if entry.prepared == "statistics":
+        return [n for kind in entry.reads for n in by_kind[kind]] or by_kind["image"]
     names = []
-    for k in wanted.get(kind, ["sequence"]):
-        if len(by_kind[k]) != 1:
+    for kind in entry.reads:
+        if len(by_kind[kind]) != 1:
             have = ", ".join(f"{n} ({m.kind})" for n, m in trials.modalities.items())
             raise GaitDataError(
-                f"a model of kind '{kind}' reads one {k}, and these trials have {have}; take another model, or choose "
-                "with GaitClassifier(steps=...)"
+                f"'{entry.name}' reads one {kind}, and these trials have {have}; take another model, or choose with "
+                "GaitClassifier(steps=...)"
             )
-        names += by_kind[k]
+        names += by_kind[kind]
     return names
 
 

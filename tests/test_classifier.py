@@ -298,7 +298,7 @@ def test_modality_dropout_is_the_remedy_for_a_missing_modality(walks):
     assert by_skeleton > 0.9
 
 
-@pytest.mark.parametrize("name", gaitlib.models.available("fusion"))
+@pytest.mark.parametrize("name", gaitlib.models.available(reads=("sequence", "image"), prepared="windows"))
 def test_every_fusion_learns_and_predicts_with_either_modality_missing(name, walks, tmp_path):
     holes = without(without(walks, "skeleton", [0, 5, 20]), "pressure", [1, 7, 21])
     model = GaitClassifier(name, training=Training(epochs=1, modality_dropout=0.3), validation="subject").fit(holes)
@@ -312,7 +312,7 @@ def test_every_fusion_learns_and_predicts_with_either_modality_missing(name, wal
     assert len(model.predict_samples(without(walks, "skeleton"))) == 36  # no sequence, no windows
 
 
-@pytest.mark.parametrize("name", gaitlib.models.available("code fusion"))
+@pytest.mark.parametrize("name", gaitlib.models.available(reads=("sequence", "image"), prepared="code"))
 def test_every_fusion_of_a_code_does_without_it(name, walks):
     """A code is a sequence of one step; the last frame stands for it here."""
     steps = make_pipeline(

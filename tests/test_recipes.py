@@ -1,4 +1,4 @@
-"""Every kind of model gets the modalities and features that it reads, and says what is lacking."""
+"""Every model gets the modalities and features that it reads, and says what is lacking."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from planted import planted_trials
 
 import gaitlib
 from gaitlib import recipes
-from gaitlib.models import available, info
+from gaitlib.models import available
 from gaitlib.trials.modality import Modality, object_array
 
 JOINTS, ANGLES = 15, 8
@@ -31,35 +31,35 @@ def inputs(trials, *settings):
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"),
+    ("model", "expected"),
     [
-        ("sequence", {"skeleton": (40, 3 * JOINTS + ANGLES)}),
-        ("image", {"pressure": (128, 48)}),
-        ("fusion", {"skeleton": (40, 3 * JOINTS + ANGLES), "pressure": (128, 48)}),
+        ("compact_gru", {"skeleton": (40, 3 * JOINTS + ANGLES)}),
+        ("pressure_cnn", {"pressure": (128, 48)}),
+        ("score_fusion", {"skeleton": (40, 3 * JOINTS + ANGLES), "pressure": (128, 48)}),
         (None, {"skeleton": (40, 3 * JOINTS + ANGLES), "pressure": (128, 48)}),
-        ("classical", {"statistics": (8 * (3 * JOINTS + ANGLES),)}),
-        ("time series", {"skeleton": (100, 3 * JOINTS + ANGLES)}),
+        ("extra_trees", {"statistics": (8 * (3 * JOINTS + ANGLES),)}),
+        ("minirocket", {"skeleton": (100, 3 * JOINTS + ANGLES)}),
     ],
 )
-def test_a_model_reads_the_modalities_of_its_kind(both, kind, expected):
-    assert inputs(both, kind) == expected
+def test_a_model_reads_the_modalities_of_its_entry(both, model, expected):
+    assert inputs(both, model) == expected
 
 
 @pytest.mark.parametrize(
     ("features", "channels"), [("positions", 45), ("velocity", 90), ("angles", 53), ("variance", 59)]
 )
 def test_features_choose_the_channels(both, features, channels):
-    assert inputs(both, "sequence", features)["skeleton"] == (40, channels)
+    assert inputs(both, "compact_gru", features)["skeleton"] == (40, channels)
 
 
 def test_principal_components_keep_their_share_of_the_variance(both):
-    steps = recipes.steps_for(both, "sequence", "pca").fit(both)
+    steps = recipes.steps_for(both, "compact_gru", "pca").fit(both)
     pca = steps["pca_skeleton"].transformer_
     assert pca.explained_variance_ratio_.sum() >= recipes.PCA_VARIANCE > pca.explained_variance_ratio_[:-1].sum()
 
 
 def test_the_largest_variances_are_chosen_before_scaling_makes_them_equal(both):
-    steps = recipes.steps_for(both, "sequence", "variance").fit(both)
+    steps = recipes.steps_for(both, "compact_gru", "variance").fit(both)
     placed = steps[:2].transform(both).modality("skeleton")
     variance = np.concatenate(list(placed.values)).var(axis=0)
     chosen = set(steps["select_skeleton"].channels_)
@@ -69,20 +69,23 @@ def test_the_largest_variances_are_chosen_before_scaling_makes_them_equal(both):
 
 
 def test_every_classifier_of_the_registry_finds_what_it_reads(both):
-    for name in available():
-        if info(name).kind not in ("autoencoder", *recipes.WAVEFORM_KINDS):
-            assert recipes.steps_for(both, info(name).kind).steps[-1][0] in ("tensors", "statistics")
+    waveforms = available(prepared="whole")
+    assert recipes.readable(both) == [n for n in available(classifies=True) if n not in waveforms]
+    for name in recipes.readable(both):
+        assert recipes.steps_for(both, name).steps[-1][0] in ("tensors", "statistics")
 
 
-@pytest.mark.parametrize(("kind", "lacking"), [("fusion", "image"), ("image", "image"), ("code fusion", "image")])
-def test_a_missing_modality_is_named(tiny_trials, kind, lacking):
-    with pytest.raises(gaitlib.GaitDataError, match=f"'{kind}' reads one {lacking}, and these trials have skeleton"):
-        recipes.steps_for(tiny_trials, kind)
+@pytest.mark.parametrize(
+    ("model", "lacking"), [("score_fusion", "image"), ("pressure_cnn", "image"), ("gru_cnn_fusion_encoded", "image")]
+)
+def test_a_missing_modality_is_named(tiny_trials, model, lacking):
+    with pytest.raises(gaitlib.GaitDataError, match=f"'{model}' reads one {lacking}, and these trials have skeleton"):
+        recipes.steps_for(tiny_trials, model)
 
 
 def test_unknown_features_list_the_known(tiny_trials):
     with pytest.raises(gaitlib.GaitDataError, match="'colours'.*known are positions, velocity"):
-        recipes.steps_for(tiny_trials, "sequence", "colours")
+        recipes.steps_for(tiny_trials, "compact_gru", "colours")
 
 
 @pytest.mark.parametrize("rate_hz", [30, 100])
@@ -101,7 +104,7 @@ def test_windows_are_as_long_in_seconds_at_any_rate(rate_hz):
 def test_time_series_models_read_the_first_seconds_of_any_sequence(lengths, rate_hz, frames):
     values = [np.random.default_rng(n).normal(size=(n, 2)) for n in lengths]
     trials = gaitlib.TrialSet.from_arrays({"emg": values}, rate_hz=rate_hz, subject=["a", "b"])
-    x = recipes.steps_for(trials, "time series").fit_transform(trials).inputs["emg"]
+    x = recipes.steps_for(trials, "minirocket").fit_transform(trials).inputs["emg"]
     assert x.shape == (2, frames, 2)
     pooled = np.concatenate(values)
     for sample, v in zip(x, values, strict=True):
@@ -110,38 +113,40 @@ def test_time_series_models_read_the_first_seconds_of_any_sequence(lengths, rate
         assert not sample[len(start) :].any()
 
 
-@pytest.mark.parametrize(("kind", "features"), [("code", None), ("gait parameters", None), ("sequence", "pca")])
-def test_skeleton_features_of_another_signal_are_refused(kind, features):
+@pytest.mark.parametrize(
+    ("model", "features"), [("encoded_gru", None), ("spatiotemporal", None), ("compact_gru", "pca")]
+)
+def test_skeleton_features_of_another_signal_are_refused(model, features):
     emg = gaitlib.TrialSet.from_arrays({"emg": [np.ones((50, 2))] * 2}, subject=["a", "b"])
     with pytest.raises(gaitlib.GaitDataError, match="need a skeleton, 'emg' is none"):
-        recipes.steps_for(emg, kind, features)
-    assert recipes.steps_for(emg, "sequence").steps[-1][0] == "tensors"
+        recipes.steps_for(emg, model, features)
+    assert recipes.steps_for(emg, "compact_gru").steps[-1][0] == "tensors"
 
 
 # -- waveforms -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", recipes.WAVEFORM_KINDS)
-def test_a_waveform_is_read_whole_and_scaled_by_the_training_trials(kind):
+@pytest.mark.parametrize("model", ["cnn_a", "waveform_svm"])
+def test_a_waveform_is_read_whole_and_scaled_by_the_training_trials(model):
     values = np.random.default_rng(0).normal(size=(5, 101, 2))
     trials = gaitlib.TrialSet.from_arrays({"grf": list(values)}, rate_hz=100, subject=list("abcde"))
-    x = recipes.steps_for(trials[:4], kind).fit(trials[:4]).transform(trials).inputs["grf"]
+    x = recipes.steps_for(trials[:4], model).fit(trials[:4]).transform(trials).inputs["grf"]
     low, high = values[:4].min(axis=(0, 1)), values[:4].max(axis=(0, 1))
     np.testing.assert_allclose(x, (values - low) / (high - low) * 2 - 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", recipes.WAVEFORM_KINDS)
-def test_sequences_of_several_lengths_are_no_waveforms(kind):
+@pytest.mark.parametrize("model", ["cnn_a", "waveform_svm"])
+def test_sequences_of_several_lengths_are_no_waveforms(model):
     trials = gaitlib.TrialSet.from_arrays({"grf": [np.ones((50, 2)), np.ones((60, 2))]}, subject=["a", "b"])
-    with pytest.raises(gaitlib.GaitDataError, match=f"'{kind}'.* 50 to 60 frames; .*TimeNormalise.n_points=101"):
-        recipes.steps_for(trials, kind)
+    with pytest.raises(gaitlib.GaitDataError, match="'grf' have 50 to 60 frames; .*TimeNormalise.n_points=101"):
+        recipes.steps_for(trials, model)
 
 
-@pytest.mark.parametrize("kind", recipes.WAVEFORM_KINDS)
-def test_of_two_waveforms_one_must_be_chosen(kind):
+@pytest.mark.parametrize("model", ["cnn_a", "waveform_svm"])
+def test_of_two_waveforms_one_must_be_chosen(model):
     both = gaitlib.TrialSet.from_arrays({"left": [np.ones((50, 2))], "right": [np.ones((50, 2))]}, subject=["a"])
-    with pytest.raises(gaitlib.GaitDataError, match=f"kind '{kind}' reads one sequence, .* left .* right"):
-        recipes.steps_for(both, kind)
+    with pytest.raises(gaitlib.GaitDataError, match=f"'{model}' reads one sequence, .* left .* right"):
+        recipes.steps_for(both, model)
 
 
 def test_the_studys_training_is_ten_thousand_small_batches_at_three_rates():

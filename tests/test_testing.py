@@ -13,7 +13,6 @@ import gaitlib
 from gaitlib import models, preprocessing
 from gaitlib.errors import GaitDataError
 from gaitlib.models import available, info
-from gaitlib.models.registry import REFERENCE_INPUTS
 from gaitlib.preprocessing import Crop, Step
 from gaitlib.testing import check_builder, check_step
 
@@ -26,8 +25,8 @@ NEEDED = {
     "MeanCycle": {"channels": ["left_knee_z"]},
     "SelectJoints": {"joints": ["head", "left_knee"]},
 }
-NETWORKS = [name for name in available() if info(name).kind in REFERENCE_INPUTS and info(name).kind != "autoencoder"]
-SIZES = {"skeleton": (12, 6), "pressure": (20, 8), "grf": (24, 6)}
+NETWORKS = available(network=True, classifies=True)
+SIZES = {"windows": (12, 6), "code": (1, 6), "whole": (24, 6)}
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +55,9 @@ def test_every_step_of_gaitlib_passes(step, walks):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_of_gaitlib_passes(name):
-    kind = info(name).kind
-    inputs = {m: (1, 6) if m == "skeleton" and "code" in kind else SIZES[m] for m in REFERENCE_INPUTS[kind]}
-    check_builder(name, inputs, padded=[m for m in inputs if m == "skeleton" and "code" not in kind])
+    entry = info(name)
+    inputs = entry.inputs(SIZES[entry.prepared], image=(20, 8))
+    check_builder(name, inputs, padded=[m for m in inputs if m == "skeleton" and entry.prepared == "windows"])
 
 
 class Halved(Step):

@@ -35,7 +35,8 @@ def describe(name, model, trials, protocol, folds, seed, n_threads) -> dict:
     except Exception as error:
         raise GaitDataError(f"{name}, {protocol.name}: cannot be built or kept: {error}") from error
     backend = keras.backend.backend()
-    modules = [*VERSIONS, backend, *(["aeon"] if model.builder().kind == "time series" else [])]
+    registered = model.builder().info
+    modules = [*VERSIONS, backend, *(registered.requires if registered else ())]
     return {
         "data": {"name": trials.name, "digest": trials.digest(), "trials": len(trials)},
         "protocol": saving.spec(protocol),

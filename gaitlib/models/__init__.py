@@ -3,9 +3,9 @@
 import importlib
 import pkgutil
 
-from gaitlib.models.registry import KINDS, LABEL, Builder, Head, ModelInfo, available, build, info, register, summary
+from gaitlib.models.registry import LABEL, Builder, Head, ModelInfo, available, build, info, register, summary
 
 for _file in pkgutil.iter_modules(__path__):  # each enters its models into the registry
     importlib.import_module(f"{__name__}.{_file.name}")
 
-__all__ = ["KINDS", "LABEL", "Builder", "Head", "ModelInfo", "available", "build", "info", "register", "summary"]
+__all__ = ["LABEL", "Builder", "Head", "ModelInfo", "available", "build", "info", "register", "summary"]

@@ -23,7 +23,7 @@ class AttentionPooling(FramePooling):
         return keras.KerasTensor((x.shape[0], x.shape[-1]), dtype=x.dtype)
 
 
-@register("attention", "sequence", REFERENCE_STUDY, parameters=179_142)
+@register("attention", REFERENCE_STUDY, parameters=179_142, tiny={"units": 8, "n_heads": 2, "key_size": 4, "dense": 8})
 def attention(inputs, heads, units=128, n_heads=4, key_size=32, dense=64, dropout=0.5):
     """LSTM, self-attention over its frames (no residual, no LayerNorm, as in the source), mean, dense layer.
 
@@ -41,7 +41,11 @@ def attention(inputs, heads, units=128, n_heads=4, key_size=32, dense=64, dropou
     return keras.Model(x, add_heads(h, heads), name="attention")
 
 
-@register("gru_attention", "sequence", "Yang et al. 2016, https://doi.org/10.18653/v1/N16-1174 (attention pooling)")
+@register(
+    "gru_attention",
+    "Yang et al. 2016, https://doi.org/10.18653/v1/N16-1174 (attention pooling)",
+    tiny={"units": 8, "dense": 8},
+)
 def gru_attention(inputs, heads, units=128, dense=64, dropout=0.5):
     """GRU whose frames are averaged with learnt weights: they say when in the walk the class was decided.
 

@@ -12,7 +12,7 @@ FILTERS = (32, 64, 128, 256)
 SHORTEST = 2 ** len(FILTERS)  # frames; every convolution is followed by a pooling by two
 
 
-@register("autoencoder", "autoencoder", REFERENCE_STUDY)
+@register("autoencoder", REFERENCE_STUDY, classifies=False, tiny={"code": 8})
 def autoencoder(inputs, heads=None, code=512):
     """Four convolutions, each halving the frames, down to a code, and the mirror image back to the frames.
 
@@ -38,7 +38,13 @@ def autoencoder(inputs, heads=None, code=512):
     return keras.Model(x, h, name="autoencoder")
 
 
-@register("encoded_gru", "code", REFERENCE_STUDY, parameters=843_398)
+@register(
+    "encoded_gru",
+    REFERENCE_STUDY,
+    prepared="code",
+    parameters=843_398,
+    tiny={"project": 16, "units": (8, 8, 4), "dense": 8},
+)
 def encoded_gru(inputs, heads, project=512, units=(192, 128, 64), dense=128, dropout=0.5):
     """Three GRU layers on the code of an autoencoder, which is a sequence of one step.
 

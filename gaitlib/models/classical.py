@@ -11,13 +11,26 @@ from gaitlib.errors import GaitDataError
 from gaitlib.models.registry import register
 
 
-@register("majority", "classical", "the most frequent class of the training trials")
+@register(
+    "majority",
+    "the most frequent class of the training trials",
+    reads=("sequence", "static"),
+    prepared="statistics",
+    network=False,
+)
 def majority(seed):
     """Always the most frequent class."""
     return DummyClassifier(strategy="prior")
 
 
-@register("extra_trees", "classical", "Geurts, Ernst, Wehenkel 2006, https://doi.org/10.1007/s10994-006-6226-1")
+@register(
+    "extra_trees",
+    "Geurts, Ernst, Wehenkel 2006, https://doi.org/10.1007/s10994-006-6226-1",
+    reads=("sequence", "static"),
+    prepared="statistics",
+    network=False,
+    tiny={"n_estimators": 10},
+)
 def extra_trees(seed, n_estimators=300, max_features="sqrt", min_samples_leaf=1):
     """Extremely randomised trees on summary statistics of every channel."""
     return ExtraTreesClassifier(
@@ -25,7 +38,13 @@ def extra_trees(seed, n_estimators=300, max_features="sqrt", min_samples_leaf=1)
     )
 
 
-@register("linear_svm", "classical", "Cortes, Vapnik 1995, https://doi.org/10.1007/BF00994018")
+@register(
+    "linear_svm",
+    "Cortes, Vapnik 1995, https://doi.org/10.1007/BF00994018",
+    reads=("sequence", "static"),
+    prepared="statistics",
+    network=False,
+)
 def linear_svm(seed, C=0.001):
     """A linear support vector machine, one class against the rest, on standardised summary statistics.
 
@@ -35,13 +54,24 @@ def linear_svm(seed, C=0.001):
     return make_pipeline(StandardScaler(), LinearSVC(C=C, max_iter=10_000, random_state=seed))
 
 
-@register("spatiotemporal", "gait parameters", "extra_trees on cadence, speed, step lengths, stance and symmetry")
+@register(
+    "spatiotemporal",
+    "extra_trees on cadence, speed, step lengths, stance and symmetry",
+    prepared="gait parameters",
+    network=False,
+    tiny={"n_estimators": 10},
+)
 def spatiotemporal(seed, n_estimators=300):
     """What a clinician's stop watch and tape would tell, and no more."""
     return ExtraTreesClassifier(n_estimators=n_estimators, random_state=seed)
 
 
-@register("waveform_svm", "flat waveform", "Horst et al. 2019, https://doi.org/10.1038/s41598-019-38748-8 (Linear SVM)")
+@register(
+    "waveform_svm",
+    "Horst et al. 2019, https://doi.org/10.1038/s41598-019-38748-8 (Linear SVM)",
+    prepared="whole",
+    network=False,
+)
 def waveform_svm(seed, C=0.1):
     """A linear support vector machine, one class against the rest, on all values of a waveform.
 

@@ -13,9 +13,9 @@ IMAGE_FILTERS = (8, 16, 32, 64, 64)
 
 @register(
     "temporal_cnn",
-    "sequence",
     "Bai, Kolter, Koltun 2018, https://doi.org/10.48550/arXiv.1803.01271 (residual dilated convolutions)",
     jit=True,
+    tiny={"filters": 8},
 )
 def temporal_cnn(inputs, heads, filters=64, kernel_size=5, dilations=(1, 2, 4), dropout=0.3):
     """A small residual network of dilated convolutions over time.
@@ -37,7 +37,7 @@ def temporal_cnn(inputs, heads, filters=64, kernel_size=5, dilations=(1, 2, 4), 
     return keras.Model(x, add_heads(h, heads), name="temporal_cnn")
 
 
-@register("cnn_lstm", "sequence", REFERENCE_STUDY, parameters=164_622)
+@register("cnn_lstm", REFERENCE_STUDY, parameters=164_622, tiny={"filters": (8, 8), "units": (8, 4), "dense": 8})
 def cnn_lstm(inputs, heads, filters=(64, 128), units=(100, 50), dense=64, dropout=0.5):
     """Two convolutions over time, pooling by two, two LSTM layers; the first dropout is 0.2 below the other.
 
@@ -57,7 +57,7 @@ def cnn_lstm(inputs, heads, filters=(64, 128), units=(100, 50), dense=64, dropou
     return keras.Model(x, add_heads(h, heads), name="cnn_lstm")
 
 
-@register("pressure_cnn", "image", "small stand-in for the DenseNet of Jun et al. 2021")
+@register("pressure_cnn", "small stand-in for the DenseNet of Jun et al. 2021", reads=("image",))
 def pressure_cnn(inputs, heads, filters=IMAGE_FILTERS, dropout=0.4):
     """Five convolutions over a pressure image (rows, columns), each halving it, then mean and maximum over space.
 

@@ -16,7 +16,13 @@ from gaitlib.models.registry import register
 JUN_2021 = "Jun et al. 2021, https://doi.org/10.1109/ACCESS.2021.3131613"
 
 
-@register("gru_cnn_fusion", "fusion", REFERENCE_STUDY, parameters=551_014)
+@register(
+    "gru_cnn_fusion",
+    REFERENCE_STUDY,
+    reads=("sequence", "image"),
+    parameters=551_014,
+    tiny={"project": 16, "units": (8, 4), "filters": (4, 8), "dense": 8},
+)
 def gru_cnn_fusion(inputs, heads, project=512, units=(192, 64), filters=(64, 128), dense=96, dropout=0.5):
     """Two GRU layers on the skeleton, two convolutions along the rows of the pressure image, one dense layer.
 
@@ -31,7 +37,14 @@ def gru_cnn_fusion(inputs, heads, project=512, units=(192, 64), filters=(64, 128
     return keras.Model([sequence, image], add_heads(_joint(h, p, dense, dropout), heads), name="gru_cnn_fusion")
 
 
-@register("gru_cnn_fusion_encoded", "code fusion", REFERENCE_STUDY, parameters=510_054)
+@register(
+    "gru_cnn_fusion_encoded",
+    REFERENCE_STUDY,
+    reads=("sequence", "image"),
+    prepared="code",
+    parameters=510_054,
+    tiny={"units": (8, 4), "filters": (4, 8), "dense": 8},
+)
 def gru_cnn_fusion_encoded(inputs, heads, units=(192, 64), filters=(64, 128), dense=96, dropout=0.5):
     """The fusion on the code of an autoencoder, one step long, without the projection."""
     sequence, image, mask = two_inputs(inputs, "gru_cnn_fusion_encoded")
@@ -40,7 +53,9 @@ def gru_cnn_fusion_encoded(inputs, heads, units=(192, 64), filters=(64, 128), de
     return keras.Model([sequence, image], add_heads(_joint(h, p, dense, dropout), heads), name="gru_cnn_fusion_encoded")
 
 
-@register("gru_cnn2d_fusion", "fusion", JUN_2021)
+@register(
+    "gru_cnn2d_fusion", JUN_2021, reads=("sequence", "image"), tiny={"units": 8, "dense": 8, "filters": (4, 4, 8, 8, 8)}
+)
 def gru_cnn2d_fusion(inputs, heads, units=128, filters=IMAGE_FILTERS, dense=64, image_dense=16, dropout=0.5):
     """Features of a GRU and of a 2D pressure network side by side, after Jun et al. 2021.
 
@@ -55,7 +70,9 @@ def gru_cnn2d_fusion(inputs, heads, units=128, filters=IMAGE_FILTERS, dense=64, 
     return keras.Model([sequence, image], add_heads(h, heads), name="gru_cnn2d_fusion")
 
 
-@register("score_fusion", "fusion", JUN_2021)
+@register(
+    "score_fusion", JUN_2021, reads=("sequence", "image"), tiny={"units": 8, "dense": 8, "filters": (4, 4, 8, 8, 8)}
+)
 def score_fusion(inputs, heads, units=128, filters=IMAGE_FILTERS, dense=64, image_dense=16, dropout=0.5):
     """The encoders of ``gru_cnn2d_fusion``, each with scores of its own; the mean of the two logits decides.
 

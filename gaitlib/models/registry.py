@@ -1,6 +1,7 @@
 """The list of models: a name, what it reads, where it comes from, and the function that builds it."""
 
 import difflib
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -9,20 +10,17 @@ from sklearn.base import BaseEstimator
 
 from gaitlib.errors import GaitDataError
 
-# Kinds of networks by what they read, with the sizes of the reference study. A code is what an autoencoder made of a
-# sequence; the pressure image keeps its 128 rows. Waveforms have the size of the clinical forces.
-SEQUENCE, IMAGE, CODE = {"skeleton": (150, 75)}, {"pressure": (128, 48)}, {"skeleton": (1, 512)}
-REFERENCE_INPUTS = {
-    "sequence": SEQUENCE,
-    "image": IMAGE,
-    "fusion": SEQUENCE | IMAGE,
-    "code": CODE,
-    "code fusion": CODE | IMAGE,
-    "autoencoder": SEQUENCE,
-    "waveform": {"grf": (101, 6)},
+# How what is read is prepared (recipes.steps_for), and the size of a sequence then, in the study that it comes from. A
+# code is what an autoencoder made of a window. The pressure image keeps its 128 rows.
+PREPARATIONS = {
+    "windows": (150, 75),  # a skeleton in sliding windows; images and other sequences whole
+    "code": (1, 512),
+    "whole": (101, 6),  # waveforms, all of one length
+    "opening": None,  # the first seconds
+    "statistics": None,  # summary statistics of all sequences and static values
+    "gait parameters": None,  # cadence, step lengths and their like
 }
-CLASSICAL = ("classical", "gait parameters", "time series", "flat waveform")
-KINDS = (*REFERENCE_INPUTS, *CLASSICAL)
+IMAGE_SIZE = (128, 48)
 
 
 @dataclass(frozen=True)
@@ -39,55 +37,106 @@ class ModelInfo:
 
     Attributes
     ----------
-    name, kind : str
-        The kind says what it reads: "sequence" one sequence, "image" one image, "fusion" both, "code" and "code
-        fusion" the code of an autoencoder instead of the sequence, "waveform" one sequence of one fixed length.
-        "classical" is a scikit-learn estimator on summary statistics, "gait parameters" one on cadence, step lengths
-        and their like, "time series" one on the frames of one sequence, "flat waveform" one on all values of a
-        waveform.
+    name : str
     build : callable
-        ``build(inputs, heads, **parameters) -> keras.Model`` with linear outputs, or for classical models
+        ``build(inputs, heads, **parameters) -> keras.Model`` with linear outputs, or for estimators
         ``build(seed, **parameters) -> scikit-learn classifier``.
+    reads : tuple of str
+        Kinds of the modalities that it reads: "sequence", "image", "static". One of each, but for summary statistics,
+        which are taken of all.
+    prepared : str
+        How they are prepared: one of ``PREPARATIONS``.
+    network : bool
+        Whether it is a Keras network; else a scikit-learn estimator.
+    classifies : bool
+        An autoencoder does not: it works inside a step.
     reference : str
     parameters : int or None
         Published number of weights at the inputs of the reference study and six classes; None where there is none.
     jit : bool
         Whether XLA compilation pays on a CPU, as measured.
+    requires : dict of str to str
+        Packages beyond gaitlib's own, each with what pip installs it by.
+    tiny : dict
+        Parameters that make it small enough for a test.
     """
 
     name: str
-    kind: str
     build: Callable
+    reads: tuple[str, ...]
+    prepared: str
+    network: bool
+    classifies: bool
     reference: str
     parameters: int | None
     jit: bool
+    requires: Mapping[str, str]
+    tiny: Mapping[str, object]
+
+    @property
+    def lacking(self) -> str:
+        """What must be installed before it runs, in words; empty where all is there."""
+        absent = {package: pip for package, pip in self.requires.items() if not _is_installed(package)}
+        return "; ".join(f"'{self.name}' needs {package}: pip install '{pip}'" for package, pip in absent.items())
+
+    def inputs(self, sequence=None, image=IMAGE_SIZE) -> dict[str, tuple]:
+        """Shapes that a network can read, by modality; by default those of the study that it comes from."""
+        names = {"sequence": "grf" if self.prepared == "whole" else "skeleton", "image": "pressure"}
+        sizes = {"sequence": sequence or PREPARATIONS[self.prepared], "image": image}
+        return {names[kind]: sizes[kind] for kind in self.reads}
 
 
 LABEL = "label"  # the head that tells the class; builders of users get it under this name too
 _MODELS: dict[str, ModelInfo] = {}
 
 
-def register(name: str, kind: str, reference: str, parameters: int | None = None, jit: bool = False):
-    """Decorator that enters a builder into the registry."""
-    if kind not in KINDS:
-        raise ValueError(f"kind '{kind}' is none of {KINDS}")
+def register(
+    name: str,
+    reference: str,
+    reads=("sequence",),
+    prepared="windows",
+    network=True,
+    classifies=True,
+    parameters: int | None = None,
+    jit=False,
+    requires=None,
+    tiny=None,
+):
+    """Decorator that enters a builder into the registry, with what :class:`ModelInfo` tells of it."""
+    if prepared not in PREPARATIONS:
+        raise ValueError(f"preparation '{prepared}' is none of {', '.join(PREPARATIONS)}")
 
     def enter(function):
-        _MODELS[name] = ModelInfo(name, kind, function, reference, parameters, jit)
+        _MODELS[name] = ModelInfo(
+            name, function, tuple(reads), prepared, network, classifies, reference, parameters, jit, requires or {},
+            tiny or {},
+        )  # fmt: skip
         return function
 
     return enter
 
 
-def available(kind: str | None = None) -> list[str]:
-    """Names of the registered models, of one kind or all.
+def available(**wanted) -> list[str]:
+    """Names of the registered models, all or those whose entry is as wanted.
+
+    Parameters
+    ----------
+    **wanted
+        Values of :class:`ModelInfo`, such as ``network=True`` or ``reads=("sequence", "image")``.
 
     Examples
     --------
-    >>> "compact_gru" in available("sequence")
+    >>> "compact_gru" in available(network=True, prepared="windows")
     True
     """
-    return sorted(name for name, info in _MODELS.items() if kind in (None, info.kind))
+    return sorted(n for n, entry in _MODELS.items() if all(getattr(entry, k) == v for k, v in wanted.items()))
+
+
+def _is_installed(package) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # None in sys.modules: forbidden
+        return False
 
 
 def info(name: str) -> ModelInfo:
@@ -139,7 +188,7 @@ def build(
         For an unknown name, a classical model, or inputs that the model cannot read.
     """
     model = info(name)
-    if model.kind in CLASSICAL:
+    if not model.network:
         raise GaitDataError(f"'{name}' is no network; use it through GaitClassifier('{name}')")
     if (n_classes is None) == (heads is None):
         raise GaitDataError("give either n_classes= or heads=")
@@ -147,14 +196,16 @@ def build(
 
 
 def summary() -> pd.DataFrame:
-    """One row a model: kind, weights counted from the built model, whether XLA is used on a CPU, reference."""
+    """One row a model: what it reads, how prepared, weights counted from the built network, XLA on a CPU, reference."""
     rows = {}
-    for name in available():
-        model = _MODELS[name]
-        weights = None
-        if model.kind not in CLASSICAL:
-            weights = build(name, REFERENCE_INPUTS[model.kind], n_classes=6).count_params()
-        rows[name] = {"kind": model.kind, "parameters": weights, "jit on CPU": model.jit, "reference": model.reference}
+    for name, entry in sorted(_MODELS.items()):
+        rows[name] = {
+            "reads": " and ".join(entry.reads),
+            "prepared": entry.prepared,
+            "parameters": build(name, entry.inputs(), n_classes=6).count_params() if entry.network else None,
+            "jit on CPU": entry.jit,
+            "reference": entry.reference,
+        }
     return pd.DataFrame.from_dict(rows, orient="index").astype({"parameters": "Int64"})
 
 
@@ -191,14 +242,14 @@ class Builder(BaseEstimator):
         return f"Builder({', '.join([name, *(f'{k}={v!r}' for k, v in self.parameters.items())])})"
 
     @property
-    def kind(self) -> str | None:
-        """Kind of a registered model; None for a user's own builder."""
-        return info(self.model).kind if isinstance(self.model, str) else None
+    def info(self) -> ModelInfo | None:
+        """The entry of a registered model; None for a user's own builder."""
+        return info(self.model) if isinstance(self.model, str) else None
 
     @property
     def classical(self) -> bool:
         """Whether it is a scikit-learn estimator instead of a network."""
-        return self.kind in CLASSICAL
+        return self.info is not None and not self.info.network
 
     @property
     def name(self) -> str:
@@ -206,22 +257,21 @@ class Builder(BaseEstimator):
 
     @property
     def what(self) -> str:
-        """Kind and source of a registered model, in words."""
-        if not isinstance(self.model, str):
+        """What a registered model reads and its source, in words."""
+        if self.info is None:
             return "a model of one's own"
-        known = info(self.model)
-        return f"kind: {known.kind}; {known.reference}"
+        return f"reads: {' and '.join(self.info.reads)} ({self.info.prepared}); {self.info.reference}"
 
     @property
     def jit(self) -> bool:
-        return isinstance(self.model, str) and info(self.model).jit
+        return self.info is not None and self.info.jit
 
     def build_network(self, inputs, heads):
         """The network, reading a dict of arrays by modality name."""
         import keras
 
-        if self.kind == "autoencoder":
-            raise GaitDataError("'autoencoder' is no classifier; it works inside the step AutoencoderCode()")
+        if self.info is not None and not self.info.classifies:
+            raise GaitDataError(f"'{self.name}' is no classifier; it works inside the step AutoencoderCode()")
         if isinstance(self.model, str):
             network = build(self.model, inputs, heads=heads, **self.parameters)
         else:
@@ -229,4 +279,6 @@ class Builder(BaseEstimator):
         return keras.Model({x.name: x for x in network.inputs}, network.output, name=network.name)
 
     def build_classical(self, seed):
-        return info(self.model).build(seed, **self.parameters)
+        if self.info.lacking:
+            raise GaitDataError(self.info.lacking)
+        return self.info.build(seed, **self.parameters)

@@ -85,10 +85,16 @@ class MiniRocketClassifier(ClassifierMixin, BaseEstimator):
         return rocket.transform(_as_aeon_reads(X))
 
 
-@register("minirocket", "time series", "Dempster, Schmidt, Webb 2021, https://doi.org/10.1145/3447548.3467231")
+@register(
+    "minirocket",
+    "Dempster, Schmidt, Webb 2021, https://doi.org/10.1145/3447548.3467231",
+    prepared="opening",
+    network=False,
+    requires={"aeon": "gaitlib[rocket]"},
+    tiny={"n_kernels": 200},
+)
 def minirocket(seed, n_kernels=10_000):
     """Ridge classifier on convolutions with fixed kernels; needs aeon. Its probabilities are not calibrated."""
-    _aeon_minirocket()  # its absence is told now, not after other models have trained for hours
     return MiniRocketClassifier(n_kernels, random_state=seed)
 
 

@@ -22,14 +22,14 @@ HORST_2019 = "Horst et al. 2019, https://doi.org/10.1038/s41598-019-38748-8"
 SLIJEPCEVIC_2021 = "Slijepcevic et al. 2021, https://doi.org/10.1145/3474121"
 
 
-@register("linear", "waveform", f"{HORST_2019} (Linear)")
+@register("linear", f"{HORST_2019} (Linear)", prepared="whole")
 def linear(inputs, heads, use_bias=True):
     """One linear layer; the source's "Linear (SGD)", with ``Training(optimizer="sgd", loss="squared_error")``."""
     x, _ = sequence_input(inputs, "linear")
     return keras.Model(x, _logits(x, heads, use_bias), name="linear")
 
 
-@register("mlp", "waveform", f"{HORST_2019} (MLP)")
+@register("mlp", f"{HORST_2019} (MLP)", prepared="whole", tiny={"units": 8})
 def mlp(inputs, heads, n_layers=3, units=256, use_bias=True):
     """Hidden ReLU layers of one size and a linear one: ``n_layers`` counts all of them.
 
@@ -42,7 +42,7 @@ def mlp(inputs, heads, n_layers=3, units=256, use_bias=True):
     return keras.Model(x, _logits(h, heads, use_bias), name="mlp")
 
 
-@register("cnn_a", "waveform", f"{HORST_2019} (CNN-A)")
+@register("cnn_a", f"{HORST_2019} (CNN-A)", prepared="whole")
 def cnn_a(inputs, heads, use_bias=True):
     """One convolution over all channels and as many points."""
     x, h, channels = _plane(inputs, "cnn_a")
@@ -50,19 +50,19 @@ def cnn_a(inputs, heads, use_bias=True):
     return keras.Model(x, _logits(h, heads, use_bias), name="cnn_a")
 
 
-@register("cnn_a3", "waveform", f"{HORST_2019} (CNN-A3)")
+@register("cnn_a3", f"{HORST_2019} (CNN-A3)", prepared="whole")
 def cnn_a3(inputs, heads, use_bias=True):
     """A convolution over all channels and 3 points, then one over 3 points."""
     return _all_channels(inputs, heads, use_bias, 3, "cnn_a3")
 
 
-@register("cnn_a6", "waveform", f"{HORST_2019} (CNN-A6)")
+@register("cnn_a6", f"{HORST_2019} (CNN-A6)", prepared="whole")
 def cnn_a6(inputs, heads, use_bias=True):
     """A convolution over all channels and 6 points, then one over 6 points."""
     return _all_channels(inputs, heads, use_bias, 6, "cnn_a6")
 
 
-@register("cnn_c3", "waveform", f"{HORST_2019} (CNN-C3)")
+@register("cnn_c3", f"{HORST_2019} (CNN-C3)", prepared="whole")
 def cnn_c3(inputs, heads, use_bias=True):
     """Three convolutions over 3 points and 3 channels."""
     x, h, channels = _plane(inputs, "cnn_c3")
@@ -71,7 +71,7 @@ def cnn_c3(inputs, heads, use_bias=True):
     return keras.Model(x, _logits(h, heads, use_bias), name="cnn_c3")
 
 
-@register("cnn_c6", "waveform", f"{HORST_2019} (CNN-C6)")
+@register("cnn_c6", f"{HORST_2019} (CNN-C6)", prepared="whole")
 def cnn_c6(inputs, heads, use_bias=True):
     """Three convolutions over 6 points and 6 channels; over 6, 3 and 3 where fewer than 16 channels leave no room.
 
@@ -84,7 +84,7 @@ def cnn_c6(inputs, heads, use_bias=True):
     return keras.Model(x, _logits(h, heads, use_bias), name="cnn_c6")
 
 
-@register("cnn_c3_3", "waveform", f"{HORST_2019} (CNN-C3-3)")
+@register("cnn_c3_3", f"{HORST_2019} (CNN-C3-3)", prepared="whole")
 def cnn_c3_3(inputs, heads, use_bias=True):
     """A convolution over 3 points and 3 channels in steps of 3, then two in steps of 1.
 
@@ -98,7 +98,7 @@ def cnn_c3_3(inputs, heads, use_bias=True):
     return keras.Model(x, _logits(h, heads, use_bias), name="cnn_c3_3")
 
 
-@register("cnn1d_c8", "waveform", f"{SLIJEPCEVIC_2021} (Cnn1DC8)")
+@register("cnn1d_c8", f"{SLIJEPCEVIC_2021} (Cnn1DC8)", prepared="whole")
 def cnn1d_c8(inputs, heads, use_bias=True):
     """Three convolutions along all channels strung together, one after the other, as if they were one signal."""
     x, _ = sequence_input(inputs, "cnn1d_c8")

@@ -1,12 +1,9 @@
 """The choices of the main notebook: which data, how much of it, which models, which comparisons."""
 
-import importlib.util
-
 import numpy as np
 
 from gaitlib import models, recipes
 from gaitlib.classifier import GaitClassifier
-from gaitlib.errors import GaitDataError
 from gaitlib.protocols import LeaveOneSubjectOut, Protocol, RandomTrialSplit, SubjectHoldout, SubjectKFold
 from gaitlib.studies import published
 from gaitlib.studies.base import Profile
@@ -15,7 +12,6 @@ from gaitlib.trials import TrialSet
 from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, KINECT_V2_JOINTS, skeleton_channels
 
 CLASSICAL = ("majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket")
-_HAS_AEON = importlib.util.find_spec("aeon") is not None  # an extra, which minirocket needs
 SLOW = "gru_cnn_fusion"  # a minute a fold
 CODED_TWICE = "gru_cnn_fusion_encoded"  # it trains the autoencoder of encoded_gru once more
 
@@ -25,48 +21,37 @@ def complete(trials) -> TrialSet:
     return trials[np.all([m.present() for m in trials.modalities.values()], axis=0)]
 
 
-def readable_kinds(trials) -> list[str]:
-    """Kinds of models that can read these trials."""
-    found = []
-    for kind in models.KINDS:
-        try:
-            recipes.steps_for(trials, kind)
-        except GaitDataError:
-            continue
-        if kind != "autoencoder":
-            found.append(kind)
-    return found
-
-
 def left_out(trials, chosen: Profile) -> str:
     """What models are left out and why, empty where there are none; those on waveforms belong to another study."""
-    known = (*readable_kinds(trials), *recipes.WAVEFORM_KINDS, "autoencoder")
-    names = [n for n in models.available() if models.info(n).kind not in known]
+    readable = recipes.readable(trials)
+    names = [n for n in models.available(classifies=True) if n not in readable and models.info(n).prepared != "whole"]
     sentences = []
-    if CODED_TWICE not in names and not chosen.thorough:
+    if CODED_TWICE in readable and not chosen.thorough:
         sentences.append(f"{CODED_TWICE} is for the full profile: it trains the autoencoder of encoded_gru once more.")
     if names:
         have = " and ".join(trials.modalities)
         sentences.append(f"These recordings hold {have} only, so {', '.join(names)} are left out.")
-    if not _HAS_AEON:
-        sentences.append("minirocket is left out: it needs aeon, `pip install 'gaitlib[rocket]'`.")
+    sentences += [f"{n} is left out: {lacking}." for n in readable if (lacking := models.info(n).lacking)]
     return " ".join(sentences)
 
 
-def training(chosen: Profile, kind: str) -> Training:
-    """Training settings of a kind of model."""
+def training(chosen: Profile, name: str) -> Training:
+    """Training settings of a model."""
     if chosen.watched:  # as the reference study trains, but watching other subjects than those tested
         return Training(epochs=chosen.epochs, batch_size=32, schedule="plateau", patience=10)
-    if kind == "image":  # one sample a trial, where a skeleton gives many windows
+    if models.info(name).reads == ("image",):  # one sample a trial, where a skeleton gives many windows
         return Training(epochs=4 * chosen.epochs, batch_size=16, learning_rate=3e-3, schedule="cosine")
     return Training(epochs=chosen.epochs, batch_size=64, learning_rate=2e-3, schedule="cosine")
 
 
 def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
     """Every model that can read the trials, with the settings of the profile."""
-    kinds = [kind for kind in readable_kinds(trials) if kind != "time series" or _HAS_AEON]
-    names = [name for kind in kinds for name in models.available(kind) if chosen.thorough or name != CODED_TWICE]
-    return {name: GaitClassifier(name, training=training(chosen, models.info(name).kind)) for name in sorted(names)}
+    names = [n for n in recipes.readable(trials) if not models.info(n).lacking]
+    return {
+        name: GaitClassifier(name, training=training(chosen, name))
+        for name in names
+        if chosen.thorough or name != CODED_TWICE
+    }
 
 
 def chosen_few(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
@@ -114,11 +99,10 @@ def feature_strategies(chosen: Profile, trials, every) -> dict[str, dict[str, Ga
     """
     found = {}
     for name in ("gru", SLOW):
-        kind = models.info(name).kind
-        if kind in readable_kinds(trials):
+        if name in recipes.readable(trials):
             features = recipes.FEATURES if chosen.thorough or name != SLOW else ["positions"]
             found[name] = {
-                f"{name}, {f}": GaitClassifier(name, recipes.steps_for(trials, kind, f), training(chosen, kind))
+                f"{name}, {f}": GaitClassifier(name, recipes.steps_for(trials, name, f), training(chosen, name))
                 for f in features
             }
             if len(found[name]) == 1:
@@ -132,7 +116,7 @@ def fusion_trainings(chosen: Profile, every) -> dict[str, GaitClassifier]:
     Three steps run three times as many epochs, the last ones at a third of the rate; the heads under which the encoders
     learn alone are thrown away.
     """
-    whole = training(chosen, "fusion")
+    whole = training(chosen, "score_fusion")
     alone = [Training(**whole.get_params() | {"encoder": modality}) for modality in ("skeleton", "pressure")]
     gentle = Training(**whole.get_params() | {"learning_rate": whole.learning_rate / 3})  # joint fine-tuning
     found = {}

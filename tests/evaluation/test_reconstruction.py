@@ -12,7 +12,7 @@ from gaitlib.evaluation import reconstruction_errors
 @pytest.fixture(scope="module")
 def coded(tmp_path_factory):
     trials = planted_trials(3, 2)
-    steps = recipes.steps_for(trials, "code").set_params(code_skeleton__epochs=8, code_skeleton__code=32)
+    steps = recipes.steps_for(trials, "encoded_gru").set_params(code_skeleton__epochs=8, code_skeleton__code=32)
     model = gaitlib.GaitClassifier("encoded_gru", steps, gaitlib.Training(epochs=1))
     protocols = [gaitlib.LeaveOneSubjectOut(validation=False), gaitlib.RandomTrialSplit(validation=False)]
     store = tmp_path_factory.mktemp("store")

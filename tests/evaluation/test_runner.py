@@ -29,7 +29,6 @@ from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.fold import fold_seed
 from gaitlib.evaluation.key import _canonical, _code, describe
 from gaitlib.models import Builder, info
-from gaitlib.models.registry import REFERENCE_INPUTS
 from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Step, SummaryStatistics, Tensors
 from gaitlib.saving import digest
 
@@ -575,13 +574,11 @@ def test_what_a_fold_cost_and_its_history_are_kept(tiny_trials, tmp_path):
     assert {"gaitlib", "keras", "numpy"} <= set(described["versions"])
 
 
-@pytest.mark.parametrize("name", [n for n in gaitlib.models.available() if info(n).kind in REFERENCE_INPUTS])
+@pytest.mark.parametrize("name", gaitlib.models.available(network=True))
 def test_a_network_built_again_is_the_same_network(name):
-    first, second = (
-        _canonical(gaitlib.models.build(name, REFERENCE_INPUTS[info(name).kind], n_classes=6)) for _ in "ab"
-    )
+    first, second = (_canonical(gaitlib.models.build(name, info(name).inputs(), n_classes=6)) for _ in "ab")
     assert first == second
-    other = gaitlib.models.build(name, REFERENCE_INPUTS[info(name).kind], n_classes=5)
+    other = gaitlib.models.build(name, info(name).inputs(), n_classes=5)
     assert name == "autoencoder" or _canonical(other) != first
 
 

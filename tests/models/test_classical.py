@@ -223,7 +223,7 @@ def test_windows_of_a_trial_are_averaged():
 
 
 def test_summary_statistics_are_no_sequences(tiny_trials):
-    steps = gaitlib.recipes.steps_for(tiny_trials, "classical")
+    steps = gaitlib.recipes.steps_for(tiny_trials, "extra_trees")
     with pytest.raises(gaitlib.GaitDataError, match=r"reads sequences .*got \(48, .*let the steps end in Tensors"):
         gaitlib.GaitClassifier("minirocket", steps).fit(tiny_trials)
 
@@ -231,7 +231,7 @@ def test_summary_statistics_are_no_sequences(tiny_trials):
 def test_two_sequences_must_be_chosen_from(tiny_trials):
     skeleton = tiny_trials.modality("skeleton")
     both = tiny_trials.with_modality("second", replace(skeleton))
-    with pytest.raises(gaitlib.GaitDataError, match="kind 'time series' reads one sequence"):
+    with pytest.raises(gaitlib.GaitDataError, match="'minirocket' reads one sequence"):
         gaitlib.GaitClassifier("minirocket").fit(both)
 
 
@@ -250,8 +250,8 @@ def test_without_aeon_the_pip_line_is_given(without_aeon):
 
 
 def test_without_aeon_all_else_works(without_aeon):
-    assert "minirocket" in gaitlib.models.available("time series")
-    assert gaitlib.models.summary().loc["minirocket", "kind"] == "time series"
+    assert "minirocket" in gaitlib.models.available(prepared="opening")
+    assert gaitlib.models.summary().loc["minirocket", "prepared"] == "opening"
     trials = emg_trials([20] * 8)
     assert gaitlib.GaitClassifier("linear_svm").fit(trials).score(trials) == 1
 
@@ -288,7 +288,7 @@ def test_the_waveform_svm_is_the_published_one_on_values_scaled_by_training_tria
 
 def test_the_waveform_svm_reads_sequences_only(tiny_trials):
     with pytest.raises(gaitlib.GaitDataError, match=r"'waveform_svm' reads sequences .*got \(48, "):
-        gaitlib.GaitClassifier("waveform_svm", gaitlib.recipes.steps_for(tiny_trials, "classical")).fit(tiny_trials)
+        gaitlib.GaitClassifier("waveform_svm", gaitlib.recipes.steps_for(tiny_trials, "extra_trees")).fit(tiny_trials)
 
 
 @pytest.mark.parametrize("frames", [9, 17, 25, 97])  # (frames - 1) / 8 is whole: the largest dilation

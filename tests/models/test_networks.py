@@ -8,10 +8,10 @@ import gaitlib
 from gaitlib.models import Head, available, build, info
 from gaitlib.models.attentive import AttentionPooling
 from gaitlib.models.layers import FrameMask, HalfMask, MeanAndMaxPooling, MeanPooling, ZeroPadding
-from gaitlib.models.registry import REFERENCE_INPUTS
 
-KINDS = ("sequence", "image", "fusion", "code", "code fusion", "waveform")
-NETWORKS = [name for name in available() if info(name).kind in KINDS]
+NETWORKS = available(network=True, classifies=True)
+SEQUENCE = {"network": True, "classifies": True, "reads": ("sequence",), "prepared": "windows"}
+FUSION = SEQUENCE | {"reads": ("sequence", "image")}
 # One step long, so never padded; an image is never padded either, nor is a waveform, whose trials have one length.
 WAVEFORMS = (
     "cnn1d_c8", "cnn_a", "cnn_a3", "cnn_a6", "cnn_c3", "cnn_c3_3", "cnn_c6", "linear", "mlp",
@@ -25,15 +25,14 @@ IMAGE = (20, 8)
 
 
 def small_inputs(name, frames=FRAMES):
-    kind = info(name).kind
-    sizes = {"skeleton": (1 if "code" in kind else frames, CHANNELS), "pressure": IMAGE, "grf": (WAVE, CHANNELS)}
-    return {modality: sizes[modality] for modality in REFERENCE_INPUTS[kind]}
+    length = {"windows": frames, "code": 1, "whole": WAVE}[info(name).prepared]
+    return info(name).inputs((length, CHANNELS), IMAGE)
 
 
 def small_network(name, frames=FRAMES, **outputs):
     """A small network whose biases are not zero, as after training; the same at every call."""
     keras.utils.set_random_seed(0)
-    network = build(name, small_inputs(name, frames), **(outputs or {"n_classes": CLASSES}))
+    network = build(name, small_inputs(name, frames), **(outputs or {"n_classes": CLASSES}), **info(name).tiny)
     rng = np.random.default_rng(0)
     network.set_weights([w + rng.normal(0, 0.1, w.shape) for w in network.get_weights()])
     return network
@@ -94,15 +93,15 @@ def test_predictions_tell_trials_apart(name, network):
 
 
 def test_only_codes_images_and_waveforms_are_exempt_from_padding():
-    exempt = ("code", "code fusion", "image", "waveform")
-    assert sorted(NOT_PADDED) == sorted(n for n in NETWORKS if info(n).kind in exempt)
+    exempt = [n for n in NETWORKS if info(n).prepared != "windows" or info(n).reads == ("image",)]
+    assert sorted(NOT_PADDED) == exempt
 
 
 def test_prediction_does_not_change_when_padding_is_added(padded_name):
     x, network = padded(padded_name), small_network(padded_name)
     together = logits(network, x)
     for i, n in enumerate(LENGTHS):
-        alone = build(padded_name, small_inputs(padded_name, n), n_classes=CLASSES)
+        alone = build(padded_name, small_inputs(padded_name, n), n_classes=CLASSES, **info(padded_name).tiny)
         alone.set_weights(network.get_weights())
         short = [x[0][i : i + 1, :n], *(image[i : i + 1] for image in x[1:])]
         np.testing.assert_allclose(logits(alone, short)[0], together[i], atol=1e-5)
@@ -164,7 +163,7 @@ def test_the_only_head_ends_in_plain_logits_whatever_its_name(name):
     assert build(name, small_inputs(name), heads={"gait": Head("class", 2)}).output_names == ["logits"]
 
 
-@pytest.mark.parametrize("name", available("fusion"))
+@pytest.mark.parametrize("name", available(**FUSION))
 def test_every_encoder_of_a_fusion_ends_in_a_layer_of_its_name(name):
     network = small_network(name)
     for modality in small_inputs(name):
@@ -175,7 +174,7 @@ def test_every_encoder_of_a_fusion_ends_in_a_layer_of_its_name(name):
         np.testing.assert_array_equal(logits(encoder, x), logits(encoder, moved))  # reads its own modality only
 
 
-@pytest.mark.parametrize("name", available("fusion"))
+@pytest.mark.parametrize("name", available(**FUSION))
 def test_both_inputs_of_a_fusion_move_the_prediction(name):
     network, x = small_network(name), padded(name)
     for i in range(2):
@@ -201,14 +200,14 @@ def test_the_autoencoder_refuses_what_it_cannot_halve_four_times():
         build("autoencoder", {"skeleton": (15, CHANNELS)}, n_classes=1)
 
 
-@pytest.mark.parametrize("name", available("fusion"))
+@pytest.mark.parametrize("name", available(**FUSION))
 @pytest.mark.parametrize("inputs", [{"skeleton": (24, 6)}, {"skeleton": (24, 6), "age": (3,)}], ids=str)
 def test_anything_but_a_sequence_and_an_image_is_refused(name, inputs):
     with pytest.raises(gaitlib.GaitDataError, match=f"'{name}' reads a sequence"):
         build(name, inputs, n_classes=3)
 
 
-@pytest.mark.parametrize("name", available("sequence"))
+@pytest.mark.parametrize("name", available(**SEQUENCE))
 @pytest.mark.parametrize(
     "inputs", [{"pressure": (16, 8, 1)}, {"age": (3,)}, {"skeleton": (24, 6), "emg": (24, 2)}, {}], ids=str
 )
@@ -217,7 +216,7 @@ def test_anything_but_one_sequence_is_refused(name, inputs):
         build(name, inputs, n_classes=3)
 
 
-@pytest.mark.parametrize("name", available("sequence"))
+@pytest.mark.parametrize("name", available(**SEQUENCE))
 def test_the_input_takes_the_name_of_the_modality(name):
     assert build(name, {"emg": (10, 2)}, n_classes=2).inputs[0].name == "emg"
 

@@ -8,10 +8,10 @@ from sklearn.base import clone
 
 import gaitlib
 from gaitlib.models import Builder, Head, available, build, info, summary
-from gaitlib.models.registry import CLASSICAL, KINDS, REFERENCE_INPUTS, register
+from gaitlib.models.registry import PREPARATIONS, register
 
-NETWORKS = [name for name in available() if info(name).kind not in CLASSICAL]
-ESTIMATORS = [name for name in available() if info(name).kind in CLASSICAL]
+NETWORKS = available(network=True)
+ESTIMATORS = available(network=False)
 SMALL = {"skeleton": (12, 6)}
 GAIT = {"label": Head("class", 3)}
 
@@ -28,20 +28,20 @@ def own_network(inputs, heads, units=4):
 
 def test_there_are_networks_and_classical_models():
     assert "compact_gru" in NETWORKS
-    assert {"extra_trees", "linear_svm", "majority"} <= set(available("classical"))
-    assert available("time series") == ["minirocket"]
-    assert available("flat waveform") == ["waveform_svm"]
+    assert available(prepared="statistics") == ["extra_trees", "linear_svm", "majority"]
+    assert available(prepared="opening") == ["minirocket"]
+    assert available(prepared="whole", network=False) == ["waveform_svm"]
 
 
-def test_available_splits_by_kind():
-    assert sorted(name for kind in KINDS for name in available(kind)) == available()
+def test_available_splits_by_what_is_wanted():
+    assert sorted(name for how in PREPARATIONS for name in available(prepared=how)) == available()
 
 
 @pytest.mark.parametrize("name", available())
 def test_every_model_says_what_it_is_and_where_it_is_from(name):
     model = info(name)
     assert model.name == name
-    assert model.kind in KINDS
+    assert set(model.reads) <= {"sequence", "image", "static"}
     assert len(model.reference) > 10
     assert model.build.__doc__
 
@@ -63,13 +63,24 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_models_of_the_reference_study_have_their_published_size(name):
-    assert build(name, REFERENCE_INPUTS[info(name).kind], n_classes=6).count_params() == PUBLISHED[name]
+    assert build(name, info(name).inputs(), n_classes=6).count_params() == PUBLISHED[name]
     assert info(name).parameters == PUBLISHED[name]
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if info(name).parameters])
 def test_the_stated_number_of_weights_is_that_of_the_built_network(name):
-    assert build(name, REFERENCE_INPUTS[info(name).kind], n_classes=6).count_params() == info(name).parameters
+    assert build(name, info(name).inputs(), n_classes=6).count_params() == info(name).parameters
+
+
+@pytest.mark.parametrize("name", [name for name in available() if info(name).tiny])
+def test_tiny_settings_make_a_smaller_model(name):
+    entry = info(name)
+    if entry.network:
+        assert build(name, entry.inputs(), n_classes=6, **entry.tiny).count_params() < (
+            build(name, entry.inputs(), n_classes=6).count_params() / 2
+        )
+    else:
+        assert entry.build(0, **entry.tiny).get_params() | entry.tiny == entry.build(0, **entry.tiny).get_params()
 
 
 def test_compact_gru_is_as_large_as_in_the_reference_study():
@@ -88,7 +99,7 @@ def test_summary_has_a_row_a_model_with_its_weights():
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_classical_models_learn_and_give_probabilities(name, tiny_trials):
-    if info(name).kind == "flat waveform":  # they read sequences of one length
+    if info(name).prepared == "whole":  # they read sequences of one length
         first = tiny_trials.modality("skeleton").select_frames([slice(30)] * len(tiny_trials))
         tiny_trials = tiny_trials.with_modality("skeleton", first)
     proba = gaitlib.GaitClassifier(name).fit(tiny_trials).predict_proba(tiny_trials)
@@ -109,7 +120,7 @@ def test_extra_trees_is_repeatable_by_its_seed():
 # -- refusals --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ask", [info, lambda name: build(name, SMALL, n_classes=3), lambda name: Builder(name).kind])
+@pytest.mark.parametrize("ask", [info, lambda name: build(name, SMALL, n_classes=3), lambda name: Builder(name).info])
 def test_an_unknown_name_lists_near_names_and_all(ask):
     with pytest.raises(gaitlib.GaitDataError) as error:
         ask("compct_gru")
@@ -135,9 +146,9 @@ def test_either_classes_or_heads_are_given(outputs):
         build("compact_gru", SMALL, **outputs)
 
 
-def test_an_unknown_kind_is_not_registered():
+def test_an_unknown_preparation_is_not_registered():
     with pytest.raises(ValueError, match="telepathic"):
-        register("new_model", "telepathic", "nobody")
+        register("new_model", "nobody", prepared="telepathic")
     assert "new_model" not in available()
 
 
@@ -171,7 +182,7 @@ def test_builder_parameters_reach_the_network():
 
 def test_a_builder_knows_its_model():
     builder = Builder("compact_gru")
-    assert (builder.name, builder.kind, builder.jit) == ("compact_gru", "sequence", info("compact_gru").jit)
+    assert (builder.name, builder.info, builder.jit) == ("compact_gru", info("compact_gru"), info("compact_gru").jit)
 
 
 @pytest.mark.parametrize("model", ["compact_gru", own_network])
@@ -185,7 +196,7 @@ def test_a_built_network_reads_a_dict_by_modality(model):
 def test_a_users_own_function_is_a_model():
     builder = clone(Builder(own_network, units=5))
     assert builder.get_params() == {"model": own_network, "units": 5}
-    assert (builder.name, builder.kind, builder.jit) == ("own_network", None, False)
+    assert (builder.name, builder.info, builder.jit) == ("own_network", None, False)
     assert repr(builder) == "Builder(own_network, units=5)"
     assert builder.build_network(SMALL, GAIT).count_params() == (12 * 6 + 1) * 5 + 6 * 3
 

@@ -8,7 +8,7 @@ import gaitlib
 from gaitlib.errors import GaitDataError
 from gaitlib.models import Builder, available, build
 
-NAMES = available("waveform")
+NAMES = available(prepared="whole", network=True)
 # The size of the flattened layer, as published, at 101 points and 6, 33, 18 and 10 channels.
 FLATTENED = {
     "linear": {6: 606, 33: 3333, 18: 1818, 10: 1010},

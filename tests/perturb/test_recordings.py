@@ -219,7 +219,9 @@ def test_a_model_of_another_sequence_is_not_tested_on_the_skeleton(tiny_trials, 
 
 
 def test_a_model_that_reads_pressure_only_has_nothing_to_be_tested_on(walks, tmp_path):
-    model = GaitClassifier(feet_network, steps=gaitlib.recipes.steps_for(walks, "image"), training=Training(epochs=1))
+    model = GaitClassifier(
+        feet_network, steps=gaitlib.recipes.steps_for(walks, "pressure_cnn"), training=Training(epochs=1)
+    )
     fold = fold_of("feet", model, walks, walks.subjects == "subject01", tmp_path)
     runs = Runs([Run("feet", LOSO, NEW_PERSON, [fold])], walks, {"feet_network": feet_network})
     with pytest.raises(GaitDataError, match="none of noise, .*, missing modality fits what these models read"):

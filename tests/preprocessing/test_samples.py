@@ -249,12 +249,12 @@ def test_a_modality_that_no_training_trial_has_is_refused():
         Tensors(allow_missing=True).fit(without(with_image_and_age([9, 5]), "emg", [0, 1]))
 
 
-@pytest.mark.parametrize("kind", ["fusion", None])
-def test_the_recipes_let_missing_modalities_through(kind):
+@pytest.mark.parametrize("model", ["score_fusion", None])
+def test_the_recipes_let_missing_modalities_through(model):
     """Trials that have everything are prepared as ever, and one without its sequence is one sample."""
     trials = gaitlib.synthetic_trials(n_subjects=1, n_walks=2, seed=0)
     holes = without(without(trials, "skeleton", [0, 4]), "pressure", [2, 7])
-    steps = gaitlib.recipes.steps_for(trials, kind).set_params(tensors__allow_missing=True).fit(trials)
+    steps = gaitlib.recipes.steps_for(trials, model).set_params(tensors__allow_missing=True).fit(trials)
     before, after = steps.transform(trials), steps.transform(holes)
     for i, trial in enumerate(trials.ids):
         old, new = (samples.trial == trial for samples in (before, after))
@@ -272,7 +272,7 @@ def test_the_recipes_learn_from_trials_that_lack_a_modality():
     """What each step learns is what it learns from those that have it."""
     trials = gaitlib.synthetic_trials(n_subjects=1, n_walks=2, seed=0)
     holes = without(without(trials, "skeleton", [0, 4]), "pressure", [2, 7])
-    steps = gaitlib.recipes.steps_for(trials, "fusion").set_params(tensors__allow_missing=True)
+    steps = gaitlib.recipes.steps_for(trials, "score_fusion").set_params(tensors__allow_missing=True)
     fitted = clone(steps).fit(holes)
     for name, lacking, learnt in (("skeleton", [0, 4], "mean_"), ("pressure", [2, 7], "data_max_")):
         rest = clone(steps).fit(trials[np.setdiff1d(np.arange(12), lacking)])

@@ -13,7 +13,7 @@ from gaitlib.studies import base, published
 from gaitlib.studies import gait_recognition as study
 
 # Of another study: they read sequences of one length, which walks of several seconds are not.
-WAVEFORM_MODELS = {name for kind in gaitlib.recipes.WAVEFORM_KINDS for name in gaitlib.models.available(kind)}
+WAVEFORM_MODELS = set(gaitlib.models.available(prepared="whole"))
 
 
 def test_data_come_from_the_argument_the_environment_the_folder_or_are_synthetic(
@@ -45,12 +45,11 @@ def test_profiles_have_known_names(monkeypatch):
 
 def test_without_pressure_the_fusion_models_are_left_out_in_a_sentence(tiny_trials):
     every = study.classifiers(base.profile("quick"), tiny_trials)
-    kinds = {gaitlib.models.info(name).kind for name in every}
-    assert kinds == {"sequence", "code", "classical", "gait parameters", "time series"}
+    assert {gaitlib.models.info(name).reads for name in every} == {("sequence",), ("sequence", "static")}
     sentence = study.left_out(tiny_trials, base.profile("quick"))
     assert sentence.startswith("These recordings hold skeleton only, so ")
     assert set(sentence[len("These recordings hold skeleton only, so ") : -len(" are left out.")].split(", ")) == (
-        set(gaitlib.models.available()) - set(every) - {"autoencoder"} - WAVEFORM_MODELS
+        set(gaitlib.models.available(classifies=True)) - set(every) - WAVEFORM_MODELS
     )
     assert set(study.feature_strategies(base.profile("quick"), tiny_trials, every)) == {"gru"}
     assert not study.fusion(every)
@@ -74,7 +73,7 @@ def test_trials_of_ones_own_are_handed_on(tiny_trials):
 
 def test_with_pressure_every_classifier_is_tried():
     trials = gaitlib.synthetic_trials(2, 1)
-    tried = set(gaitlib.models.available()) - {"autoencoder"} - WAVEFORM_MODELS
+    tried = set(gaitlib.models.available(classifies=True)) - WAVEFORM_MODELS
     full = base.profile("full")
     assert set(study.classifiers(full, trials)) == tried
     assert study.left_out(trials, full) == ""
@@ -149,5 +148,4 @@ def test_folds_at_once_are_bound_by_cores_and_memory(monkeypatch):
 def test_waveforms_are_read_by_the_models_of_the_signature_study():
     rng = np.random.default_rng(0)
     forces = gaitlib.TrialSet.from_arrays({"grf": list(rng.normal(size=(4, 101, 6)))}, subject=["a", "a", "b", "b"])
-    assert {"waveform", "flat waveform"} <= set(study.readable_kinds(forces))
     assert set(study.classifiers(base.profile("quick"), forces)) >= WAVEFORM_MODELS

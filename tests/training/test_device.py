@@ -14,8 +14,7 @@ import numpy as np, keras, gaitlib
 gaitlib.set_device(DEVICE, mixed_precision=True)
 assert gaitlib.device_name().endswith("cores)")
 for name in ("compact_gru", "gru_cnn_fusion", "attention"):
-    kind = gaitlib.models.info(name).kind
-    inputs = {"skeleton": (40, 9)} | ({"pressure": (128, 48)} if kind == "fusion" else {})
+    inputs = gaitlib.models.info(name).inputs((40, 9))
     network = gaitlib.models.build(name, inputs, n_classes=3)
     out = network({k: np.ones((2, *v), "float32") for k, v in inputs.items()})
     print(name, keras.backend.standardize_dtype(out.dtype), network.weights[0].dtype, network.layers[-2].compute_dtype)

@@ -316,7 +316,7 @@ def test_the_affected_side_is_drawn_per_person(walks):
 def statistics(trials):
     """What classical models read of the skeleton."""
     alone = replace(trials, modalities={"skeleton": trials.modality("skeleton")})
-    return recipes.steps_for(alone, "classical").fit_transform(alone).inputs["statistics"]
+    return recipes.steps_for(alone, "extra_trees").fit_transform(alone).inputs["statistics"]
 
 
 def accuracy(features, labels, groups=None):

@@ -12,32 +12,29 @@ import gaitlib
 from gaitlib.explain.layerwise.propagation import lrp
 from gaitlib.explain.layerwise.rules import AlphaBeta, Composite, Epsilon, Flat, WSquare, ZBox
 from gaitlib.models import available, build, info
-from gaitlib.models.registry import CLASSICAL, REFERENCE_INPUTS
 
 MODULE = importlib.import_module("gaitlib.explain.layerwise.propagation")
 
 # Every network that classifies: a new one is tested without being named here.
-NETWORKS = [name for name in available() if info(name).kind not in (*CLASSICAL, "autoencoder")]
-SIZES = {
-    "sequence": {"skeleton": (14, 5)},
-    "image": {"pressure": (20, 8)},
-    "code": {"skeleton": (1, 5)},
-    "waveform": {"grf": (24, 6)},
-}
-SIZES["fusion"], SIZES["code fusion"] = SIZES["sequence"] | SIZES["image"], SIZES["code"] | SIZES["image"]
+NETWORKS = available(network=True, classifies=True)
+SIZES = {"windows": (14, 5), "code": (1, 5), "whole": (24, 6)}
 LENGTHS = np.array([14, 9, 3, 1])
 TARGET = np.array([0, 1, 2, 1])
 
 
 def registered(name, **parameters):
-    return randomised(build(name, SIZES[info(name).kind], n_classes=3, **parameters))
+    return randomised(build(name, shapes_of(name), n_classes=3, **info(name).tiny | parameters))
+
+
+def shapes_of(name):
+    return info(name).inputs(SIZES[info(name).prepared], image=(20, 8))
 
 
 def inputs_of(name):
     """Four samples; sequences end in padding."""
     rng = np.random.default_rng(1)
-    x = {m: rng.normal(size=(4, *shape)).astype(np.float32) for m, shape in SIZES[info(name).kind].items()}
-    if info(name).kind in ("sequence", "fusion"):
+    x = {m: rng.normal(size=(4, *shape)).astype(np.float32) for m, shape in shapes_of(name).items()}
+    if info(name).prepared == "windows" and "skeleton" in x:
         x["skeleton"][np.arange(14) >= LENGTHS[:, None]] = 0
     return x
 
@@ -88,7 +85,8 @@ def test_without_biases_the_inputs_alone_add_up_to_the_logit(name, step_by_step)
 
 @pytest.mark.parametrize("rule", [Flat(), WSquare(), ZBox(-3.0, 3.0)], ids=str)
 @pytest.mark.parametrize(
-    "name", [n for n in NETWORKS if info(n).kind in ("waveform", "image")] + ["temporal_cnn", "cnn_lstm"]
+    "name",
+    [n for n in NETWORKS if info(n).prepared == "whole" or info(n).reads == ("image",)] + ["temporal_cnn", "cnn_lstm"],
 )
 def test_a_first_layer_with_a_rule_of_its_own_keeps_padding_clean(name, rule, step_by_step):
     network, x = registered(name), inputs_of(name)
@@ -106,8 +104,7 @@ def test_presets_add_up_too(name, preset, step_by_step):
     assert all(np.isfinite(r).all() for r in relevance.values())
 
 
-def test_every_kind_of_network_has_sizes_here():
-    assert set(SIZES) == set(REFERENCE_INPUTS) - {"autoencoder"}
+def test_all_networks_are_here():
     assert {"gru_cnn_fusion", "attention", "bilstm", "cnn_lstm", "cnn_a", "cnn1d_c8"} <= set(NETWORKS)
 
 
