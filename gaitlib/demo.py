@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
+from gaitlib.explain.one_trial import prediction
 from gaitlib.plots.moving import moving_stick_figure
 from gaitlib.plots.predictions import dashboard
 
@@ -66,7 +67,7 @@ class Demo:
         bytes, MovingFigure
         """
         one = self.trials[self.trials.ids == trial]
-        figure, png = dashboard(self.runs, one, model), io.BytesIO()
+        figure, png = dashboard(prediction(self.runs, one, model)), io.BytesIO()
         figure.savefig(png, format="png", dpi=DPI)
         plt.close(figure)
         return png.getvalue(), moving_stick_figure(one)

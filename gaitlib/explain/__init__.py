@@ -17,8 +17,9 @@ from gaitlib.explain.layerwise.rules import (
     ZBox,
     ZPlus,
 )
+from gaitlib.explain.one_trial import Prediction, prediction
 from gaitlib.explain.over_time import predict_over_time
-from gaitlib.explain.signatures.averages import Signature, highest, signature
+from gaitlib.explain.signatures.averages import Signature, signature
 from gaitlib.explain.trust.faithfulness import area_table, curve_table, deletion, insertion
 from gaitlib.explain.trust.sanity import cascading_randomisation, label_randomisation, sanity_table
 from gaitlib.explain.trust.shaking import infidelity
@@ -33,6 +34,7 @@ __all__ = [
     "Epsilon",
     "Flat",
     "Gamma",
+    "Prediction",
     "Relevance",
     "Signature",
     "WSquare",
@@ -43,12 +45,12 @@ __all__ = [
     "coefficient_of_variation",
     "curve_table",
     "deletion",
-    "highest",
     "infidelity",
     "insertion",
     "label_randomisation",
     "lrp",
     "predict_over_time",
+    "prediction",
     "relevance",
     "repeatability",
     "sanity_table",

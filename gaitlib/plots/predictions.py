@@ -1,80 +1,76 @@
-"""What a model makes of single trials. The model is always one that never saw the subject."""
+"""What a model that never saw the subject makes of single trials."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from gaitlib.errors import GaitDataError
 from gaitlib.plots.house_style import PALETTE, label, style
 from gaitlib.plots.samples import draw_pressure, draw_skeleton, named
 from gaitlib.plots.sticks import colour_of, draw_walk
 
+WHOLE = "whole modality"  # as gaitlib.explain.zero_out says it; not imported, as drawing needs no deep-learning backend
 
-def class_probabilities(runs, trial, model: str | None = None):
+
+def class_probabilities(prediction):
     """Class probabilities of one trial, with the true class marked.
 
     Parameters
     ----------
-    runs : Runs
-        With a subject-disjoint run that tested the subject.
-    trial : TrialSet
-        One trial.
-    model : str, optional
-        Default the first with a subject-disjoint run.
+    prediction : Prediction
+        From :func:`gaitlib.explain.prediction`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    return _of_prediction(_draw_probabilities, runs, trial, model, (7, 3.2))
+    return _of_prediction(_draw_probabilities, prediction, (7, 3.2))
 
 
-def prediction_over_time(runs, trial, model: str | None = None):
-    """Class probabilities of windows along one trial (see :func:`gaitlib.explain.predict_over_time`).
+def prediction_over_time(prediction):
+    """Class probabilities of windows along one trial.
 
     Parameters
     ----------
-    runs, trial, model
-        As for :func:`class_probabilities`.
+    prediction : Prediction
+        From :func:`gaitlib.explain.prediction`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    return _of_prediction(_draw_over_time, runs, trial, model, (11, 3.2))
+    return _of_prediction(_draw_over_time, prediction, (11, 3.2))
 
 
-def importance(runs, trial, model: str | None = None):
-    """Zero-out importance of modalities and joints for one prediction (see :func:`gaitlib.explain.importance`).
+def importance(prediction):
+    """Zero-out importance of modalities and joints for one prediction.
 
     Parameters
     ----------
-    runs, trial, model
-        As for :func:`class_probabilities`.
+    prediction : Prediction
+        From :func:`gaitlib.explain.prediction`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    return _of_prediction(_draw_importance, runs, trial, model, (7, 4.2))
+    return _of_prediction(_draw_importance, prediction, (7, 4.2))
 
 
-def dashboard(runs, trial, model: str | None = None):
+def dashboard(prediction):
     """All about one prediction: the walk, what the model reads, what it says, when, and why.
 
     A panel that cannot be drawn (no pressure recorded, a classical model) says so.
 
     Parameters
     ----------
-    runs, trial, model
-        As for :func:`class_probabilities`.
+    prediction : Prediction
+        From :func:`gaitlib.explain.prediction`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    classifier = runs.classifier_for(trial, model)
-    panels = [["walk", "pressure", "probabilities"], ["skeleton", "pressure", "over time"]]
+    trial, panels = prediction.trial, [["walk", "pressure", "probabilities"], ["skeleton", "pressure", "over time"]]
     panels.append(["skeleton", "pressure", "importance"])
     with style():
         figure, axes = plt.subplot_mosaic(panels, figsize=(15, 9), width_ratios=[3, 1.15, 2.1])
@@ -94,29 +90,25 @@ def dashboard(runs, trial, model: str | None = None):
             ("over time", _draw_over_time),
             ("importance", _draw_importance),
         ):
-            try:
-                draw(axes[name], classifier, trial)
-            except GaitDataError as reason:
-                _say(axes[name], str(reason))
-        figure.suptitle(_title(trial, classifier, model), x=0.01, ha="left")
+            draw(axes[name], prediction)
+        figure.suptitle(_title(prediction), x=0.01, ha="left")
     return figure
 
 
 # -- one panel each --------------------------------------------------------------------------------------
 
 
-def _of_prediction(draw, runs, trial, model, size):
-    classifier = runs.classifier_for(trial, model)
+def _of_prediction(draw, prediction, size):
     with style():
         figure, axis = plt.subplots(figsize=size)
-        draw(axis, classifier, trial)
-        figure.suptitle(_title(trial, classifier, model), x=0.01, ha="left")
+        draw(axis, prediction)
+        figure.suptitle(_title(prediction), x=0.01, ha="left")
     return figure
 
 
-def _title(trial, classifier, model) -> str:
-    name = label(model or classifier.builder().name)
-    return f"{trial.name}\n{named(trial)}; {name}, which never saw {trial.subjects[0]}"
+def _title(prediction) -> str:
+    trial = prediction.trial
+    return f"{trial.name}\n{named(trial)}; {label(prediction.model)}, which never saw {trial.subjects[0]}"
 
 
 def _say(axis, text) -> None:
@@ -124,30 +116,30 @@ def _say(axis, text) -> None:
     axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", wrap=True, color="0.4")
 
 
-def _colours(classifier) -> dict:
-    return {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(classifier.classes_)}
+def _colours(prediction) -> dict:
+    return {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(prediction.probabilities.index)}
 
 
-def _draw_probabilities(axis, classifier, trial) -> None:
-    proba, true = classifier.predict_proba(trial)[0], trial.labels[0]
-    names = [f"true: {label(name)}" if name == true else label(name) for name in classifier.classes_]
-    bars = axis.barh(names, proba, color=_colours(classifier).values())
+def _draw_probabilities(axis, prediction) -> None:
+    proba, true = prediction.probabilities, prediction.trial.labels[0]
+    names = [f"true: {label(name)}" if name == true else label(name) for name in proba.index]
+    bars = axis.barh(names, proba, color=_colours(prediction).values())
     axis.bar_label(bars, fmt="%.2f", padding=3)
-    for tick, name in zip(axis.get_yticklabels(), classifier.classes_, strict=True):
+    for tick, name in zip(axis.get_yticklabels(), proba.index, strict=True):
         tick.set_fontweight("bold" if name == true else "normal")
     axis.invert_yaxis()
     axis.set(xlim=(0, 1.12), xticks=np.linspace(0, 1, 6), xlabel="probability (of the whole trial)")
-    predicted = classifier.classes_[proba.argmax()]
-    verdict = "" if pd.isna(true) else " (right)" if predicted == true else " (wrong)"
-    axis.set_title(f"prediction: {label(predicted)}{verdict}", loc="left")
+    verdict = "" if pd.isna(true) else " (right)" if prediction.predicted == true else " (wrong)"
+    axis.set_title(f"prediction: {label(prediction.predicted)}{verdict}", loc="left")
 
 
-def _draw_over_time(axis, classifier, trial) -> None:
-    from gaitlib.explain.over_time import predict_over_time  # late: drawing trials needs no deep-learning backend
-
-    windows, true = predict_over_time(classifier, trial), trial.labels[0]
+def _draw_over_time(axis, prediction) -> None:
+    windows, true = prediction.over_time, prediction.trial.labels[0]
+    if isinstance(windows, str):
+        _say(axis, windows)
+        return
     middle_s = windows[["start_s", "end_s"]].mean(axis=1)
-    for name, colour in _colours(classifier).items():
+    for name, colour in _colours(prediction).items():
         axis.plot(
             middle_s, windows[name], ".-", color=colour, linewidth=2.5 if name == true else 1.2,
             label=f"true: {label(name)}" if name == true else label(name),
@@ -159,11 +151,11 @@ def _draw_over_time(axis, classifier, trial) -> None:
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
 
 
-def _draw_importance(axis, classifier, trial) -> None:
-    from gaitlib.explain import WHOLE, zero_out
-
-    predicted = classifier.predict(trial)[0]
-    table = zero_out(classifier, trial, predicted)
+def _draw_importance(axis, prediction) -> None:
+    table = prediction.importance
+    if isinstance(table, str):
+        _say(axis, table)
+        return
     whole = table[table["group"] == WHOLE]
     parts = table[table["group"] != WHOLE].head(10)
     names = [f"all of {label(name)}" for name in whole["modality"]] + [label(name) for name in parts["group"]]
@@ -173,5 +165,5 @@ def _draw_importance(axis, classifier, trial) -> None:
     axis.set_xlim(min(0, *axis.get_xlim()), max(0.1, *axis.get_xlim()))  # a fall that is next to nothing looks so
     axis.axvline(0, color="0.3", linewidth=0.8)
     axis.invert_yaxis()
-    axis.set_xlabel(f"fall of the probability of {label(predicted)} without it")
+    axis.set_xlabel(f"fall of the probability of {label(prediction.predicted)} without it")
     axis.set_title("what the prediction rests on", loc="left")

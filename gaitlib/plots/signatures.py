@@ -46,8 +46,6 @@ def signature(signature, title: str = "", stance_percent=None):
     GaitDataError
         For images, summed joints, or more than can be read.
     """
-    from gaitlib.explain.signatures.averages import highest  # late: drawing needs no backend
-
     groups, channels, phase = signature.groups, signature.channels, signature.phase
     if phase is None:
         raise GaitDataError("images have no phase; draw them with plots.pressure_regions")
@@ -58,7 +56,7 @@ def signature(signature, title: str = "", stance_percent=None):
             f"{len(channels)} channels and {len(groups)} groups are too many to read: take up to {MOST} of each with "
             "signature.select(groups=, channels=)"
         )
-    best = highest(signature).query("relevance > 0")
+    best = signature.highest().query("relevance > 0")
     size = half_width(signature.relevance)
     with style():
         figure, axes = plt.subplots(
@@ -94,7 +92,7 @@ def signature(signature, title: str = "", stance_percent=None):
     return figure
 
 
-def signatures_of_models(relevances, subject, modality=None, phase_of="gait cycle", title: str = ""):
+def signatures_of_models(signatures, relevances, title: str = ""):
     """One subject, a row a model: mean curve coloured by relevance, and the relevance of each trial as a thin line.
 
     Lines that lie on each other show an explanation that repeats itself over the trials. Channels stand side by side;
@@ -102,13 +100,10 @@ def signatures_of_models(relevances, subject, modality=None, phase_of="gait cycl
 
     Parameters
     ----------
+    signatures : dict of str to Signature
+        By name of the model: of one subject, ``explain.signature(relevance, "subject").select(groups=[subject])``.
     relevances : dict of str to Relevance
-        By name of the model; waveforms of the same trials.
-    subject : str
-    modality : str, optional
-        Needed where several were explained.
-    phase_of : str
-        What 0 to 100 % of each channel is.
+        By name of the model: what the signatures are means of.
     title : str
 
     Returns
@@ -118,17 +113,18 @@ def signatures_of_models(relevances, subject, modality=None, phase_of="gait cycl
     Raises
     ------
     GaitDataError
-        If the subject has no trial here, or the sequences are no waveforms.
+        If a signature is of several groups.
     """
-    from gaitlib.explain.signatures.averages import highest, signature  # late: drawing needs no backend
-
+    for name, own in signatures.items():
+        if own.by != "subject" or len(own.groups) != 1:
+            raise GaitDataError(f"{name}: one subject is drawn: signature(..., 'subject').select(groups=[subject])")
     with style():
         figure, axes = plt.subplots(
-            len(relevances), 2, figsize=(13, 1.7 + 1.35 * len(relevances)), sharex=True, squeeze=False
+            len(signatures), 2, figsize=(13, 1.7 + 1.35 * len(signatures)), sharex=True, squeeze=False
         )
-        for (name, relevance), (left, right) in zip(relevances.items(), axes, strict=True):
-            own = signature(relevance, "subject", modality, phase_of).select(groups=[subject])
-            best, size = highest(own).query("relevance > 0"), half_width(own.relevance)
+        for (name, own), (left, right) in zip(signatures.items(), axes, strict=True):
+            (subject,), relevance = own.groups, relevances[name]
+            best, size = own.highest().query("relevance > 0"), half_width(own.relevance)
             chosen = np.flatnonzero(relevance.table["subject"] == subject)
             columns = [relevance.channels[own.modality].index(c) for c in own.channels]
             trials = [relevance.values[own.modality][i] for i in chosen]

@@ -15,7 +15,7 @@ from planted import planted_trials
 import gaitlib
 from gaitlib import GaitClassifier, SubjectHoldout, Training, TrialSet, plots
 from gaitlib.errors import GaitDataError
-from gaitlib.explain import zero_out
+from gaitlib.explain import prediction, zero_out
 from gaitlib.explain.over_time import predict_over_time
 from gaitlib.plots.house_style import LEFT
 from gaitlib.trials.conventions import BONES, joint_columns
@@ -115,7 +115,7 @@ def test_a_trial_without_pressure_is_passed_over(trials):
 
 
 def test_bars_are_the_probabilities_with_the_true_class_marked(runs, tested):
-    axis = plots.class_probabilities(runs, tested, "own").axes[0]
+    axis = plots.class_probabilities(prediction(runs, tested, "own")).axes[0]
     model = runs.classifier_for(tested, "own")
     proba = model.predict_proba(tested)[0]
     np.testing.assert_allclose([bar.get_width() for bar in axis.patches], proba, atol=1e-6)
@@ -129,10 +129,10 @@ def test_lines_and_importances_are_those_of_the_model_that_never_saw_the_subject
     model = runs.classifier_for(tested, "own")
     assert not any(trial.startswith(tested.subjects[0]) for trial in model.fitted_on_)
     windows = predict_over_time(model, tested)
-    lines = plots.prediction_over_time(runs, tested, "own").axes[0].lines
+    lines = plots.prediction_over_time(prediction(runs, tested, "own")).axes[0].lines
     for line, name in zip(lines, model.classes_, strict=True):
         np.testing.assert_allclose(line.get_ydata(), windows[name], atol=1e-6)
-    drawn = plots.importance(runs, tested, "own").axes[0]
+    drawn = plots.importance(prediction(runs, tested, "own")).axes[0]
     widths = [bar.get_width() for bar in drawn.patches]
     table = zero_out(model, tested)
     by_name = table.set_index(["modality", "group"])["importance"]
@@ -141,7 +141,7 @@ def test_lines_and_importances_are_those_of_the_model_that_never_saw_the_subject
 
 
 def test_the_dashboard_says_who_what_and_that_the_model_is_a_stranger(runs, tested):
-    figure = plots.dashboard(runs, tested, "own")
+    figure = plots.dashboard(prediction(runs, tested, "own"))
     title = figure.get_suptitle()
     subject = tested.subjects[0]
     assert "SYNTHETIC" in title
@@ -153,7 +153,9 @@ def test_the_dashboard_says_who_what_and_that_the_model_is_a_stranger(runs, test
 
 def test_panels_that_cannot_be_drawn_say_why(runs, tested):
     bare = TrialSet(tested.table, {"skeleton": tested.modality("skeleton")}, tested.name)
-    said = " ".join(t.get_text() for axis in plots.dashboard(runs, bare, "majority").axes for t in axis.texts)
+    said = " ".join(
+        t.get_text() for axis in plots.dashboard(prediction(runs, bare, "majority")).axes for t in axis.texts
+    )
     assert "no pressure\nrecorded" in said
     assert "classical models read the whole trial" in said
     assert "classical models have no neutral zero" in said
@@ -161,9 +163,10 @@ def test_panels_that_cannot_be_drawn_say_why(runs, tested):
 
 def test_subjects_that_the_models_know_are_refused(runs, trials, tested):
     known = trials[trials.subjects != tested.subjects[0]][0]
-    for draw in (plots.dashboard, plots.class_probabilities, plots.prediction_over_time, plots.importance):
-        with pytest.raises(GaitDataError, match="no subject-disjoint run tested subject"):
-            draw(runs, known)
+    with pytest.raises(GaitDataError, match="no subject-disjoint run tested subject"):
+        prediction(runs, known)
+    with pytest.raises(GaitDataError, match="one trial is needed, not 2"):
+        prediction(runs, trials[:2])
     with pytest.raises(GaitDataError, match="one trial is needed, not 2"):
         plots.skeleton_heatmap(trials[:2])
 

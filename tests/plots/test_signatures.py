@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 from gaitlib import TrialSet
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.attribution import Relevance
-from gaitlib.explain.signatures.averages import highest, signature
+from gaitlib.explain.signatures.averages import signature
 from gaitlib.plots.relevance_maps import joint_phase, pressure_regions
 from gaitlib.plots.signatures import COLD_TO_HOT, signatures_of_models
 from gaitlib.plots.signatures import signature as draw
@@ -57,7 +57,7 @@ def test_curves_are_the_mean_signal_coloured_by_relevance_on_one_symmetric_scale
         np.testing.assert_array_equal(lines.get_array(), found.relevance[g, :, c])
         assert lines.get_clim() == pytest.approx((-np.abs(found.relevance).max(), np.abs(found.relevance).max()))
     assert sum(len(circles(axis)) for axis in panels.flat) == 4  # two sides of two groups
-    best = highest(found).set_index(["group", "side"]).loc[("slow", "right")]
+    best = found.highest().set_index(["group", "side"]).loc[("slow", "right")]
     axis = panels[CHANNELS.index(best["channel"]), found.groups.index("slow")]
     assert circles(axis)[0][0] == best["phase_percent"]
     assert "SYNTHETIC curves\nGRU, a new person\nLRP: mean angles (degrees)" in figure.get_suptitle()
@@ -82,7 +82,9 @@ def test_no_circle_where_nothing_supports(explained):
 
 
 def test_one_row_a_model_with_a_line_for_each_trial(explained):
-    figure = signatures_of_models({"gru": explained, "svm_linear": explained}, "b", phase_of="stance")
+    own = signature(explained, "subject", phase_of="stance").select(groups=["b"])
+    both = ("gru", "svm_linear")
+    figure = signatures_of_models(dict.fromkeys(both, own), dict.fromkeys(both, explained))
     panels = [axis for axis in figure.axes if axis.get_label() != "<colorbar>"]
     assert [axis.get_ylabel() for axis in panels[::2]] == ["gru", "svm linear"]
     curves = [line for line in panels[1].lines if len(line.get_xdata()) == 21]
@@ -93,8 +95,8 @@ def test_one_row_a_model_with_a_line_for_each_trial(explained):
     pieces = [c for c in panels[0].collections if isinstance(c, LineCollection) and c.get_array() is not None]
     np.testing.assert_array_equal([c.get_array() for c in pieces], mean.T)
     assert "b, 2 trials; each channel over stance (0 to 100 %)" in figure.get_suptitle()
-    with pytest.raises(GaitDataError, match="no group 'nobody' here; there are a, b, c"):
-        signatures_of_models({"gru": explained}, "nobody")
+    with pytest.raises(GaitDataError, match="gru: one subject is drawn"):
+        signatures_of_models({"gru": signature(explained, "subject")}, {"gru": explained})
 
 
 def test_joints_by_phase_are_the_sums_of_their_channels(explained):

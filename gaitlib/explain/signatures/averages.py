@@ -70,6 +70,32 @@ class Signature:
         """Names of the first axis of the arrays."""
         return list(self.counts["group"])
 
+    def highest(self) -> pd.DataFrame:
+        """Where the highest relevance of every group lies, on each side of the body.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``group``, ``side`` ("left", "right", "affected", "unaffected"; "trunk" for channels of no side),
+            ``channel``, ``phase_percent``, ``relevance``. For images ``group``, ``side``, ``region``, ``relevance``,
+            ``signal``.
+        """
+        if self.regions is not None:
+            best = self.regions.groupby(["group", "side"], sort=False)["relevance"].idxmax()
+            return self.regions.loc[best].reset_index(drop=True)
+        sides = np.array([side_of(channel) for channel in self.channels])
+        rows = []
+        for group, values in zip(self.groups, self.relevance, strict=True):
+            for side in dict.fromkeys(sides.tolist()):
+                columns = np.flatnonzero(sides == side)
+                own = np.where(np.isnan(values[:, columns]), -np.inf, values[:, columns])
+                point, c = np.unravel_index(own.argmax(), own.shape)
+                if np.isneginf(own[point, c]):
+                    continue
+                found = (self.channels[columns[c]], self.phase[point], values[point, columns[c]])
+                rows.append((group, side, *found))
+        return pd.DataFrame(rows, columns=["group", "side", "channel", "phase_percent", "relevance"])
+
     def select(self, groups=None, channels=None) -> "Signature":
         """Some groups and channels only, in the given order; of an image all columns."""
         g = _positions(groups, self.groups, "group")
@@ -138,7 +164,7 @@ def signature(relevance, by="class", modality=None, phase_of="gait cycle") -> Si
     ...                               subject=["a", "b"], label=["slow"] * 2)
     >>> values, channels = {"grf": [0.5 * f for f in force]}, {"grf": ("left_vertical",)}
     >>> explained = Relevance(values, channels, trials.table.assign(target="slow"), trials, "lrp", trials)
-    >>> highest(signature(explained, phase_of="stance"))
+    >>> signature(explained, phase_of="stance").highest()
       group  side        channel  phase_percent  relevance
     0  slow  left  left_vertical           50.0        1.5
     """
@@ -166,36 +192,6 @@ def signature(relevance, by="class", modality=None, phase_of="gait cycle") -> Si
         relevance.trials.name, name, relevance.method, unit, by, counts, channels, phase, phase_of, mean["relevance"],
         mean["signal"], spread["signal"], mean.get("stance"), regions,
     )  # fmt: skip
-
-
-def highest(signature) -> pd.DataFrame:
-    """Where the highest relevance of every group lies, on each side of the body.
-
-    Parameters
-    ----------
-    signature : Signature
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``group``, ``side`` ("left", "right", "affected", "unaffected"; "trunk" for channels of no side), ``channel``,
-        ``phase_percent``, ``relevance``. For images ``group``, ``side``, ``region``, ``relevance``, ``signal``.
-    """
-    if signature.regions is not None:
-        best = signature.regions.groupby(["group", "side"], sort=False)["relevance"].idxmax()
-        return signature.regions.loc[best].reset_index(drop=True)
-    sides = np.array([side_of(channel) for channel in signature.channels])
-    rows = []
-    for group, values in zip(signature.groups, signature.relevance, strict=True):
-        for side in dict.fromkeys(sides.tolist()):
-            columns = np.flatnonzero(sides == side)
-            own = np.where(np.isnan(values[:, columns]), -np.inf, values[:, columns])
-            point, c = np.unravel_index(own.argmax(), own.shape)
-            if np.isneginf(own[point, c]):
-                continue
-            found = (signature.channels[columns[c]], signature.phase[point], values[point, columns[c]])
-            rows.append((group, side, *found))
-    return pd.DataFrame(rows, columns=["group", "side", "channel", "phase_percent", "relevance"])
 
 
 def _check(relevance, by, modality) -> str:

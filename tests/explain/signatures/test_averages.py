@@ -15,7 +15,7 @@ import gaitlib
 from gaitlib import TrialSet
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.attribution import Relevance
-from gaitlib.explain.signatures.averages import highest, signature
+from gaitlib.explain.signatures.averages import signature
 from gaitlib.explain.signatures.regions import REGIONS, foot_regions, region_sums
 from gaitlib.preprocessing import gait_events
 from gaitlib.preprocessing.gait_cycle import cycles
@@ -79,7 +79,7 @@ def test_the_highest_relevance_is_found_on_each_side(of_forces):
     values = np.zeros((8, 11, 4))
     values[:4, 3, 1], values[:4, 9, 2], values[4:, 0, 0], values[4:, 10, 3] = 5, 2, 4, 3
     values[:, 5] = -9  # what contradicts is no signature
-    table = highest(signature(replace(of_forces, values={"grf": object_array(list(values))})))
+    table = signature(replace(of_forces, values={"grf": object_array(list(values))})).highest()
     assert table.to_numpy().tolist() == [
         ["ill", "affected", "affected_vertical", 30.0, 5.0],
         ["ill", "unaffected", "unaffected_fore_aft", 90.0, 2.0],
@@ -168,11 +168,11 @@ def test_relevance_planted_at_toe_off_is_found_at_the_end_of_stance(walks, side)
     for trial, own in zip(walks.ids, values, strict=True):
         own &= np.isin(np.arange(len(own)), events.loc[events["trial"] == trial, "frame"])[:, None]
     found = signature(explained(walks, "skeleton", values))
-    table = highest(found)
+    table = found.highest()
     table = table[table["side"] == side]
     assert set(table["channel"]) == {channel}
     np.testing.assert_allclose(table["phase_percent"], found.stance_percent, atol=8)
-    assert list(highest(found.joints()).query("side == @side")["channel"]) == [f"{side}_foot"] * 6
+    assert list(found.joints().highest().query("side == @side")["channel"]) == [f"{side}_foot"] * 6
     assert m.channels[0].removesuffix("_x") in found.joints().channels
 
 
@@ -266,7 +266,7 @@ def test_relevance_planted_under_the_right_forefoot_is_found_there():
     values[0][86:94, 30:38], values[1][96:104, 28:36] = 1, 2
     found = signature(explained(trials, "x", values))
     assert found.counts[["trials", "left_out"]].to_numpy().tolist() == [[2, 1]]  # nobody stood on the third
-    best = highest(found).set_index("side")
+    best = found.highest().set_index("side")
     assert best.loc["right", ["region", "relevance", "signal"]].tolist() == ["forefoot", 96, 64]
     assert found.regions["relevance"].sum() == 96
     np.testing.assert_allclose(found.relevance[0], (values[0] + values[1]) / 2)
@@ -294,6 +294,6 @@ def test_the_signature_of_the_published_subject():
     )
     found = signature(explained(trials, "grf", values), "subject", phase_of="stance")
     np.testing.assert_allclose(found.relevance[0], values.mean(axis=0), atol=1e-6)
-    table = highest(found)
+    table = found.highest()
     assert table["channel"].tolist() == ["left_vertical", "right_vertical"]
     assert table["phase_percent"].between(85, 99).all()
