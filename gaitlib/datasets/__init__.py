@@ -1,5 +1,6 @@
 """Loaders: one file a published layout. :func:`load_trials` tells them apart."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,8 +48,9 @@ def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSe
         expected.
     """
     path = files.resolve(path)
-    file = cache.cache_file(path, (files.fingerprint(path), skip_bad, _loader_code())) if use_cache else None
-    cached = cache.read(file) if use_cache else None
+    started_ns, seen = time.time_ns(), files.fingerprint(path)
+    file = cache.cache_file(path, (seen, skip_bad, _loader_code())) if use_cache else None
+    cached = cache.read(file, max((newest for *_, newest in seen), default=0)) if use_cache else None
     if cached is not None:
         return cached
     tree = files.open_tree(path)
@@ -65,7 +67,7 @@ def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSe
     n_subjects = len(set(loaded.subjects))
     loaded = replace(loaded, name=f"{loaded.name}, {n_subjects} subject{'s' * (n_subjects > 1)}")
     if use_cache:
-        cache.write(file, loaded)
+        cache.write(file, loaded, started_ns)
     return loaded
 
 

@@ -73,7 +73,7 @@ def load(tree: FileTree, skip_bad: bool = False) -> TrialSet:
     spikes and stay. A trial whose other file is missing (counted) or refused (listed) has one modality alone.
 
     A file is refused if its columns are not those of the layout, if a cell is no number, if its gait is unknown, if
-    under 10 frames or under half of the frames are left, or if the pressure is not 128 x 48 whole numbers from 0.
+    under 10 frames are left, or if the pressure is not 128 x 48 whole numbers from 0.
 
     Parameters
     ----------
@@ -172,7 +172,9 @@ def _clean_skeleton(name: str, raw: np.ndarray, row: dict) -> tuple[np.ndarray, 
     clock_s[repair.garbage_frames(positions, repair.LARGEST_COORDINATE_M)] = np.nan
     first = next(iter(clock_s[np.isfinite(clock_s)]), np.nan)
     time_s = np.round(clock_s - first, 3)
-    frames = repair.usable_frames(name, time_s, row)
+    frames = repair.usable_frames(
+        name, time_s, row, lambda: repair.why_garbage(positions, repair.LARGEST_COORDINATE_M, AZURE_KINECT_JOINTS)
+    )
     return positions[frames].astype(np.float32), frames, time_s[frames]
 
 

@@ -24,7 +24,7 @@ from gaitlib.trials.modality import Modality, object_array
 from gaitlib.trials.report import LoadReport
 
 NAME = "clinical ground-reaction forces"
-FILE_NAME = re.compile(r"(?:^|/)([^/]*aff-unaff-[A-Za-z]+)_(\d(?:-\d)*)_((?:shearzero_)?)\.mat$")
+FILE_NAME = re.compile(r"(?:^|/)([^/]*aff-unaff-[A-Za-z]+)_(\d(?:-\d)*)_((?:shearzero_)?)\.mat$", re.IGNORECASE)
 VARIABLES = ("Feature", "Feature_GRF_AV_Label", "Target_Injury", "Target_Subject")
 CLASSES = ("healthy", "ankle", "knee", "hip")  # 1 to 4 in file names
 N_FRAMES = 101

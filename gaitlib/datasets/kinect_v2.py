@@ -25,7 +25,7 @@ from gaitlib.trials.modality import Modality, object_array
 from gaitlib.trials.report import LoadReport
 
 NAME = "Kinect v2 pathological gaits (simulated by healthy people)"
-FILE_NAME = re.compile(r"human(\d+)_([A-Za-z_ -]+?)_?(\d+)_SkeletonData(\d+)\.csv$")
+FILE_NAME = re.compile(r"human(\d+)_([A-Za-z_ -]+?)_?(\d+)_SkeletonData(\d+)\.csv$", re.IGNORECASE)
 N_COLUMNS = 101
 ROW = RowFormat(b"\t" * (N_COLUMNS - 1), "time and number, x, y, z of 25 joints")
 JOINT_NUMBER_COLUMNS = slice(1, None, 4)
@@ -52,7 +52,7 @@ def load(tree: FileTree, skip_bad: bool = False) -> TrialSet:
     4. gaps above 0.2 s are counted and stay, with their true time.
 
     A file is refused if its columns or joint numbers are not those of the layout, if a cell is no number, if
-    its gait is unknown, or if under 10 frames or under half of its frames are left.
+    its gait is unknown, or if under 10 frames are left.
 
     Parameters
     ----------
@@ -127,8 +127,17 @@ def _clean(name: str, raw: np.ndarray, row: dict) -> tuple[np.ndarray, np.ndarra
     good = ~repair.garbage_frames(positions, repair.LARGEST_COORDINATE_M) & on_the_clock
     time_s = np.full(len(raw), np.nan)
     time_s[good], row["minute_wraps"] = repair.unwrap_minute(raw[good, 0])
-    frames = repair.usable_frames(name, time_s, row)
+    frames = repair.usable_frames(name, time_s, row, lambda: _why_bad(positions, raw[:, 0], on_the_clock))
     wrong = (raw[frames, JOINT_NUMBER_COLUMNS] != np.arange(25)).any(axis=1)
     if wrong.any():
         raise GaitDataError(f"{name}, row {frames[wrong.argmax()] + 1}: the joint numbers are not 0 to 24 in order")
     return positions[frames].astype(np.float32), time_s[frames], frames
+
+
+def _why_bad(positions, clock_s, on_the_clock) -> str:
+    """What is wrong with most frames: their positions or their clock."""
+    why = repair.why_garbage(positions, repair.LARGEST_COORDINATE_M, KINECT_V2_JOINTS)
+    if not why and 2 * on_the_clock.sum() < len(clock_s):
+        hint = "; it looks like milliseconds: divide it by 1000" if np.nanmedian(clock_s) > 1000 else ""
+        return f"the clock of {(~on_the_clock).sum()} of {len(clock_s)} frames is no second of a minute{hint}"
+    return why

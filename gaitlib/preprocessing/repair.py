@@ -26,12 +26,61 @@ def garbage_frames(values, limit: float) -> np.ndarray:
     -------
     ndarray of bool (frames,)
     """
+    return np.any(list(_broken_rules(values, limit).values()), axis=0)
+
+
+def _broken_rules(values, limit) -> dict[str, np.ndarray]:
+    """Which frames break which rule, bool (frames,), by the rule in words."""
     values = np.asarray(values)
     joint_at_zero = (values.reshape(len(values), values.shape[1] // 3, 3) == 0).all(axis=2)
     size = np.abs(values)
     with np.errstate(invalid="ignore"):
-        unbelievable = ~(size <= limit) | ((size > 0) & (size < 1e-30))
-    return unbelievable.any(axis=1) | joint_at_zero.any(axis=1)
+        return {
+            "not finite": ~np.isfinite(values).all(axis=1),
+            f"beyond {limit:g}": (np.isfinite(values) & (size > limit)).any(axis=1),
+            "below 1e-30, which is memory that was never written": ((size > 0) & (size < 1e-30)).any(axis=1),
+            "a joint at exactly (0, 0, 0)": joint_at_zero.any(axis=1),
+        }
+
+
+def why_garbage(values, limit: float, joints) -> str:
+    """The rule that most frames break, and what is the likely reason.
+
+    Parameters
+    ----------
+    values : ndarray (frames, 3 * joints)
+    limit : float
+    joints : sequence of str
+
+    Returns
+    -------
+    str
+        Empty where no frame is garbage.
+
+    Examples
+    --------
+    >>> why_garbage(np.full((3, 6), 900.0), 20, ["pelvis", "head"])
+    '3 of 3 frames are beyond 20; the positions look like millimetres: divide them by 1000'
+    """
+    values = np.asarray(values)
+    broken = {rule: frames.sum() for rule, frames in _broken_rules(values, limit).items()}
+    rule, n = max(broken.items(), key=lambda item: item[1], default=("", 0))
+    if not n:
+        return ""
+    said = f"{n} of {len(values)} frames are {rule}".replace("are a joint", "have a joint")
+    if rule.startswith("beyond"):
+        typical = np.nanmedian(np.abs(values[np.isfinite(values).all(axis=1)]))
+        for unit, factor in (("centimetres", 100), ("millimetres", 1000)):
+            if limit / 100 < typical / factor < limit / 4:  # where people stand before a camera
+                return f"{said}; the positions look like {unit}: divide them by {factor}"
+    if rule.startswith("a joint"):
+        at_zero = (values.reshape(len(values), -1, 3) == 0).all(axis=2).sum(axis=0)
+        joint = joints[at_zero.argmax()]
+        return (
+            f"{said}, mostly '{joint}': it was never tracked (leave it out of the file's joints) or is the origin of "
+            "the positions (give them in the camera's or the world's frame)"
+        )
+    return said
 
 
 def unwrap_minute(time_s) -> tuple[np.ndarray, int]:
@@ -72,7 +121,7 @@ def count_gaps(time_s) -> int:
     return int((np.diff(time_s) > LONGEST_STEP_S).sum())
 
 
-def usable_frames(name: str, time_s, row: dict) -> np.ndarray:
+def usable_frames(name: str, time_s, row: dict, why=str) -> np.ndarray:
     """Frames that are no garbage and whose time advances; counts go into a file's row of the report.
 
     Parameters
@@ -83,6 +132,8 @@ def usable_frames(name: str, time_s, row: dict) -> np.ndarray:
         NaN at garbage frames.
     row : dict
         Gets ``frames_read``, ``garbage``, ``non_advancing``, ``frames_kept`` and ``gaps``.
+    why : callable
+        Says what is wrong with the garbage, for the error; asked only then.
 
     Returns
     -------
@@ -91,7 +142,7 @@ def usable_frames(name: str, time_s, row: dict) -> np.ndarray:
     Raises
     ------
     GaitDataError
-        If under 10 frames or under half of them are left.
+        If under 10 frames are left.
     """
     frames = np.flatnonzero(advancing_frames(time_s))
     garbage = int(np.isnan(time_s).sum())
@@ -102,9 +153,10 @@ def usable_frames(name: str, time_s, row: dict) -> np.ndarray:
         "frames_kept": len(frames),
         "gaps": count_gaps(time_s[frames]),
     }
-    if len(frames) < max(FEWEST_FRAMES, len(time_s) / 2):
+    if len(frames) < FEWEST_FRAMES:
+        reason = why()
         raise GaitDataError(
             f"{name}: {len(frames)} usable frames of {len(time_s)} ({garbage} garbage, "
-            f"{row['non_advancing']} without a later time); expected at least {FEWEST_FRAMES} and half of them"
+            f"{row['non_advancing']} without a later time); expected at least {FEWEST_FRAMES}{reason and f'; {reason}'}"
         )
     return frames

@@ -662,7 +662,6 @@ MISFITS = {
     "frames that go back": (with_arrays("frames", put(3, 1)), "subject01/normal/01: times and frame numbers must"),
     "a time that stands": (with_arrays("time_s", put(2, 0.0334)), "subject01/normal/01: times and frame numbers must"),
     "a time that is missing": (with_arrays("time_s", put(3, np.nan)), "subject01/normal/01: times and frame numbers"),
-    "too few frames": (with_arrays("frames", lambda f: f * 3), "subject01/normal/01: 16 usable frames of 58"),
     "an image of fractions": (with_arrays("values", lambda v: v / 2, "pressure"), "row 1, column .*whole numbers"),
     "another image": (with_arrays("values", lambda v: v[:100], "pressure"), "subject01/normal/01: 100 x 48 numbers"),
 }
@@ -732,6 +731,7 @@ def test_whatever_happens_to_a_file_it_is_usable_or_refused_and_its_neighbours_d
 
 def test_a_second_load_gives_the_same_without_parsing(tree, tmp_path, monkeypatch):
     monkeypatch.setenv("GAITLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("gaitlib.datasets.tools.cache.TIME_STAMP_NS", 0)  # the files of a test are always new
     (tree / PRESSURE).unlink()
     change(tree, "subject2/lurching/trial1/skeleton.csv", lambda c: b"")
     first = load_trials(tree, skip_bad=True)

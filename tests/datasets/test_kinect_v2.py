@@ -418,8 +418,27 @@ def swap_joints_after_garbage(rows):
 
 
 def spoil_most(rows):
-    for row in rows[12:]:
+    for row in rows[9:]:
         row[2] = "nan"
+
+
+def scale(factor, columns):
+    """All numbers of some columns times a factor."""
+
+    def change(rows):
+        for row in rows:
+            for c in columns:
+                row[c] = f"{float(row[c]) * factor:.6f}"
+
+    return change_rows(change)
+
+
+def lose_a_joint(rows):
+    for row in rows:
+        row[98:101] = ["0"] * 3
+
+
+POSITIONS = [c for c in range(1, 101) if (c - 1) % 4]
 
 
 def move_a_cell(rows):
@@ -444,7 +463,7 @@ REFUSALS = {
     "text": (change_cell(4, 6, "abc"), "row 5, column 7: expected a number, got 'abc'"),
     "missing in words": (change_cell(4, 6, "NA"), "row 5, column 7: expected a number, got 'NA'"),
     "truth": (change_cell(4, 6, "True"), "row 5, column 7: expected a number, got 'True'"),
-    "decimal comma": (change_cell(0, 2, "0,5"), "row 1, column 3: expected a number, got '0,5'"),
+    "decimal comma": (change_cell(0, 2, "0,5"), "row 1, column 3: expected a number, got '0,5'; write decimal points"),
     "underscore": (change_cell(29, 100, "1_0"), "row 30, column 101: expected a number, got '1_0'"),
     "quotes": (change_cell(2, 0, '"10.067"'), "row 3, column 1: expected a number, got"),
     "one open quote": (change_cell(2, 3, '"0.1'), "row 3, column 4: expected a number, got"),
@@ -455,7 +474,14 @@ REFUSALS = {
     "two joints swapped": (change_rows(swap_joints), "row 13: the joint numbers are not 0 to 24 in order"),
     "two joints swapped after garbage": (change_rows(swap_joints_after_garbage), "row 13: the joint numbers are not"),
     "a joint number missing": (change_cell(6, 1, "nan"), "row 7: the joint numbers are not 0 to 24 in order"),
-    "nearly all garbage": (change_rows(spoil_most), r"12 usable frames of 30 \(18 garbage"),
+    "nearly all garbage": (
+        change_rows(spoil_most),
+        r"9 usable frames of 30 \(21 garbage.*21 of 30 frames are not finite",
+    ),
+    "millimetres": (scale(1000, POSITIONS), "30 of 30 frames are beyond 20; the positions look like millimetres"),
+    "centimetres": (scale(100, POSITIONS), "30 of 30 frames are beyond 20; the positions look like centimetres"),
+    "milliseconds": (scale(1000, [0]), "the clock of 30 of 30 frames is no second of a minute; it looks like milli"),
+    "a joint never seen": (change_rows(lose_a_joint), "30 of 30 frames have a joint at exactly .*'right_thumb'"),
     "a clock that stands": (lambda c: set_times(c, [10] * 30), r"1 usable frames of 30 \(0 garbage, 29 without"),
     "a header": (lambda c: b"\t".join([b"h"] * 101) + b"\n" + c, "row 1, column 1: expected a number, got 'h'"),
     "another kind of file": (lambda c: b"PK\x03\x04" + bytes(range(256)) * 4, "columns, expected 101"),
@@ -476,6 +502,31 @@ def test_a_bad_file_is_refused_or_on_request_skipped_and_nothing_else_is_lost(tr
     assert skipped["reason"].str.contains(words).all()
     used = trials.report.summary().loc["files used"]
     assert used.tolist() == [5, 5 * N_FRAMES]
+
+
+def test_enough_usable_frames_are_kept_whatever_share_they_are(tmp_path, sound):
+    rows = to_rows(sound)
+    garbage = [[*row[:2], "nan", *row[3:]] for row in rows] * 3
+    put(tmp_path / "mostly", to_bytes([*rows, *garbage]))
+    put(tmp_path / "whole", sound)
+    trials = load(tmp_path / "mostly")
+    assert_same_trials(trials, load(tmp_path / "whole"))
+    row = counts(trials)
+    assert (row["frames_read"], row["garbage"], row["frames_kept"]) == (4 * len(rows), 3 * len(rows), len(rows))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda c: c.decode().encode("utf-16"), lambda c: c.decode().encode("utf-8-sig"),
+        lambda c: c.replace(b"\n", b"\r"),
+    ],
+    ids=["UTF-16", "UTF-8 with its mark", "line ends of old Macintoshes"],
+)  # fmt: skip
+def test_other_ways_to_write_text_are_read(tree, write):
+    good, name = load(tree), "human1_stiff_legged1/human1_stiff_legged1_SkeletonData2.csv"
+    put(tree, write((tree / name).read_bytes()), name)
+    assert_same_trials(load(tree), good)
 
 
 def test_an_unknown_gait_is_refused_with_the_known_ones(tree, sound):
@@ -725,6 +776,7 @@ def test_what_becomes_of_a_file_does_not_depend_on_its_neighbours(mutable, tmp_p
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("GAITLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("gaitlib.datasets.tools.cache.TIME_STAMP_NS", 0)  # the files of a test are always new
     return tmp_path / "cache"
 
 
@@ -774,7 +826,16 @@ def change_values_and_time(tree, sound):
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
 
 
-@pytest.mark.parametrize("change", [change_size, add_file, remove_file, change_values_and_time])
+def change_values_alone(tree, sound):
+    """As an editor that restores the time of the file."""
+    stat = (tree / NAME).stat()
+    content = (tree / NAME).read_bytes()
+    cell = to_rows(content)[3][2]
+    (tree / NAME).write_bytes(change_cell(3, 2, ("1" if cell[0] != "1" else "2") + cell[1:])(content)[: stat.st_size])
+    os.utime(tree / NAME, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [change_size, add_file, remove_file, change_values_and_time, change_values_alone])
 def test_a_changed_tree_is_read_again_and_the_stale_cache_goes(tree, cache, sound, change):
     before = load_trials(tree)
     change(tree, sound)
@@ -782,6 +843,33 @@ def test_a_changed_tree_is_read_again_and_the_stale_cache_goes(tree, cache, soun
     assert after.digest() != before.digest()
     assert_same_trials(after, load(tree))
     assert len(list(cache.iterdir())) == 1
+
+
+def test_a_file_that_was_new_when_it_was_read_is_read_again(tree, cache, no_parsing, monkeypatch):
+    """It may have changed within its time stamp."""
+    load_trials(tree)
+    monkeypatch.setattr("gaitlib.datasets.tools.cache.TIME_STAMP_NS", 10**12)
+    no_parsing()
+    with pytest.raises(AssertionError, match="parsed again"):
+        load_trials(tree)
+
+
+def test_linked_folders_are_read_once_wherever_they_lead(tree, tmp_path):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "first").symlink_to(tree)
+    (tmp_path / "links" / "second").symlink_to(tree)
+    (tree / "circle").symlink_to(tmp_path / "links")
+    assert load(tmp_path / "links").digest() == load(tree).digest()
+    assert len(load(tmp_path / "links")) == 6
+
+
+def test_a_name_twice_in_an_archive_is_refused(tmp_path, sound):
+    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive:
+        archive.writestr(NAME, sound)
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr(NAME, sound[:-100])
+    with pytest.raises(GaitDataError, match=f"'{NAME}' is in the archive twice; keep one"):
+        load(tmp_path / "twice.zip")
 
 
 def test_stale_caches_go_also_where_the_folder_has_a_pattern_in_its_name(tree, cache, sound):

@@ -44,7 +44,9 @@ class FileTree:
 
 
 def fingerprint(path) -> tuple:
-    """Names, sizes and times of the files at a path, without opening any.
+    """Name, size, and times of the last change of content and of anything (ns) of every file, without opening any.
+
+    The second time also moves where a copy keeps the first.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def fingerprint(path) -> tuple:
     path = resolve(path)
     if path.is_file():
         stat = path.stat()
-        return ((path.name, stat.st_size, stat.st_mtime_ns),)
+        return ((path.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns),)
     try:
         return tuple(sorted(_walk(path)))
     except OSError as error:
@@ -72,7 +74,7 @@ def open_tree(path) -> FileTree:
     path = resolve(path)
     print_of_files = fingerprint(path)
     if path.is_dir():
-        sizes = {name: size for name, size, _ in print_of_files}
+        sizes = {name: size for name, size, *_ in print_of_files}
         return FileTree(path, list(sizes), print_of_files, sizes)
     if path.suffix.lower() == ".mat":
         return FileTree(path.parent, [path.name], print_of_files, {path.name: print_of_files[0][1]})
@@ -88,6 +90,9 @@ def open_tree(path) -> FileTree:
             raise GaitDataError(f"{path}: '{member.filename}' is encrypted; unpack it and give the folder")
         if member.file_size > LARGEST_RATIO * max(member.compress_size, 1000):
             raise GaitDataError(f"{path}: '{member.filename}' unpacks to over {LARGEST_RATIO} times its size: refused")
+    names = [m.filename for m in members]
+    if twice := sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []:
+        raise GaitDataError(f"{path}: '{twice[0]}' is in the archive twice; keep one, or unpack it and give the folder")
     hidden = [any(part.startswith(".") for part in PurePosixPath(m.filename).parts) for m in members]
     sizes = {m.filename: m.file_size for m, h in zip(members, hidden, strict=True) if not h}
     if sum(sizes.values()) > LARGEST_TREE:
@@ -113,15 +118,19 @@ def resolve(path) -> Path:
 
 
 def _walk(folder: Path):
-    pending = [str(folder)]
+    pending, seen = [str(folder)], set()
     start = len(str(folder)) + 1
     while pending:
-        with os.scandir(pending.pop()) as entries:
+        here = pending.pop()
+        if (real := os.path.realpath(here)) in seen:  # links that lead in a circle, or to one place twice
+            continue
+        seen.add(real)
+        with os.scandir(here) as entries:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_dir():
                     pending.append(entry.path)
                 elif entry.is_file():
                     stat = entry.stat()
-                    yield entry.path[start:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns
+                    yield entry.path[start:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

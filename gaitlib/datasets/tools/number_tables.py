@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from gaitlib.trials.report import REPAIRS
 FILES_AT_ONCE = 32  # one read_csv call for many files is four times faster than a call a file
 NO_NUMBER = ("", "nan", "NaN", "-nan", "-NaN", "nan(ind)", "-nan(ind)", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
 REMEDY = "repair or remove the file, or leave it out with skip_bad=True"
 
 
@@ -123,7 +125,11 @@ def _read_tables(tree: FileTree, names: list[str], row_format: RowFormat) -> Ite
 
 
 def _tidy(content: bytes, row_format: RowFormat) -> bytes:
+    if content.startswith(UTF_16):
+        content = content.decode("utf-16", errors="replace").encode()
     content = content.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n")
+    if b"\n" not in content:  # line ends of old Macintoshes
+        content = content.replace(b"\r", b"\n")
     if not row_format.may_close:
         return content
     if content.endswith(row_format.comma):  # the row is complete, only its line end is missing
@@ -179,8 +185,9 @@ def _parse_lines(name: str, content: bytes, row_format: RowFormat) -> np.ndarray
                 row.extend(_numbers(column, separators))
             except ValueError:
                 expected = row_format.first_column if c == 0 else "a number"
+                decimal = "; write decimal points, not commas" if re.fullmatch(r"-?\d+,\d+", column.strip()) else ""
                 raise GaitDataError(
-                    f"{name}, row {number}, column {c + 1}: expected {expected}, got {column.strip()!r}"
+                    f"{name}, row {number}, column {c + 1}: expected {expected}, got {column.strip()!r}{decimal}"
                 ) from None
         table.append(row)
     return np.array(table)
