@@ -57,6 +57,36 @@ BONES = (
 )  # fmt: skip
 
 
+# A joint may be written as the cameras' own programs write it: KNEE_LEFT, KneeLeft, HANDTIP_RIGHT, SPINE_NAVEL.
+_JOINTS = {*KINECT_V2_JOINTS, *AZURE_KINECT_JOINTS, "spine_chest", "spine_navel"}
+_WRITTEN = {joint.replace("_", ""): joint for joint in sorted(_JOINTS)}
+_WRITTEN |= {
+    joint.replace(f"{side}_", "").replace("_", "") + side: joint
+    for joint in _JOINTS
+    for side in ("left", "right")
+    if joint.startswith(side)
+}
+_WRITTEN["spinenavel"] = "naval"
+
+
+def standard_channels(channels) -> tuple[str, ...]:
+    """Channels of a skeleton under their standard names, however the camera's own program writes its joints.
+
+    Other channels, and skeletons of which a joint is not known, keep theirs.
+
+    Examples
+    --------
+    >>> standard_channels(["SpineBase_x", "KNEE_LEFT_y", "SPINE_CHEST.z"])
+    ('spine_base_x', 'left_knee_y', 'spine_chest_z')
+    """
+    parts = [re.fullmatch(r"(.*?)[_. ]?([xyz])", channel, re.IGNORECASE) for channel in channels]
+    if not all(parts):
+        return tuple(channels)
+    joints = [_WRITTEN.get(re.sub(r"[\W_]", "", part[1]).lower()) for part in parts]
+    named = tuple(f"{joint}_{part[2].lower()}" for joint, part in zip(joints, parts, strict=True))
+    return named if all(joints) and len(set(named)) == len(named) else tuple(channels)
+
+
 def gait_name(text: str) -> str:
     """The standard name of a gait, whatever way a file or folder spells it.
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
-from gaitlib.trials.checks import TABLE_COLUMNS, make_modality, make_table
+from gaitlib.trials.checks import make_modality
+from gaitlib.trials.columns import TABLE_COLUMNS, make_table
 from gaitlib.trials.modality import Modality
 
 
@@ -90,6 +91,7 @@ class TrialSet:
         targets: Mapping[str, Sequence] | None = None,
         trial: Sequence[str] | None = None,
         name: str = "my data",
+        if_alike: str = "refuse",
     ) -> "TrialSet":
         """Make a TrialSet from your own arrays.
 
@@ -97,11 +99,13 @@ class TrialSet:
         ----------
         arrays : dict of str to sequence of array
             Any modality names; one array (or None) a trial: (frames, channels) for a sequence,
-            (rows, columns) for an image, (channels,) for static values.
+            (rows, columns) for an image, (channels,) for static values. They are copied. The columns of DataFrames give
+            the channels, in any order.
         subject : sequence, length n_trials
             Who walked. Never leave it out: every honest split needs it.
         label : sequence, optional
-            The class of each trial; None or NaN where unknown.
+            The class of each trial; None or NaN where unknown. Labels become text, and those that are equal as numbers
+            are one class.
         walk : sequence, optional
             The physical event, within a subject; trials of one walk are never split. Default: each its own.
         channels, rate_hz, time_s, unit, kind : optional
@@ -112,6 +116,9 @@ class TrialSet:
             Further columns of the table.
         trial : sequence of str, optional
             Unique ids.
+        if_alike : {"refuse", "join", "apart"}
+            What becomes of subjects (and walks of one subject) whose ids differ only in the way they are written, such
+            as "S01", "s1 " and "S1": an error, one person, or several.
 
         Raises
         ------
@@ -120,7 +127,7 @@ class TrialSet:
         """
         if not isinstance(arrays, Mapping) or not arrays:
             raise GaitDataError('give the arrays by modality name, as in {"emg": [array, array, ...]}')
-        table = make_table(subject, walk, label, targets, trial)
+        table = make_table(subject, walk, label, targets, trial, if_alike)
 
         def option(given, modality):
             if isinstance(given, Mapping):
@@ -237,6 +244,8 @@ class TrialSet:
                     "frames (median)": int(np.median(lengths)),
                     "frames (max)": max(lengths),
                     "rate (Hz)": round(1 / np.median(steps), 1) if steps else np.nan,
+                    "slowest (Hz)": round(1 / np.max(steps), 1) if steps else np.nan,
+                    "fastest (Hz)": round(1 / np.min(steps), 1) if steps else np.nan,
                 }
             rows[name] = row
         return pd.DataFrame.from_dict(rows, orient="index")

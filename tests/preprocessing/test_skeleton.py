@@ -1,5 +1,7 @@
 """Steps for 3D skeletons, checked against known motions and figures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ import gaitlib
 from gaitlib.preprocessing import AddJointAngles, AddVelocity, AlignHeading, CentrePelvis, ScaleStature, SelectJoints
 from gaitlib.preprocessing.skeleton import ANGLES, body_length_m, included_angle_deg, position_columns
 from gaitlib.trials.conventions import skeleton_channels
+from gaitlib.trials.modality import object_array
 
 EVERY_STEP = [
     SelectJoints(["left_knee", "head"]),
@@ -182,7 +185,9 @@ def test_velocity_without_times_is_refused():
 @pytest.mark.parametrize("time_s", [[0, 1], [0, 1, 1, 2], [0, 2, 1, 3], [0, np.nan, 1, 2]])
 def test_velocity_with_few_or_standing_times_is_refused(time_s):
     with pytest.raises(gaitlib.GaitDataError, match="trial0.*3 frames with advancing times"):
-        AddVelocity().fit_transform(skeleton([np.ones((len(time_s), 3))], time_s=[time_s]))
+        still = skeleton([np.ones((len(time_s), 3))])
+        timed = replace(still.modality("skeleton"), time_s=object_array([np.array(time_s, float)]))
+        AddVelocity().fit_transform(still.with_modality("skeleton", timed))
 
 
 # -- CentrePelvis ----------------------------------------------------------------------------------------
