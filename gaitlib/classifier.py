@@ -13,6 +13,8 @@ from sklearn.pipeline import Pipeline
 from gaitlib import recipes, saving
 from gaitlib.errors import GaitDataError
 from gaitlib.models import LABEL, Builder, Head
+from gaitlib.models.classical import fit_weighted
+from gaitlib.models.contract import check_network
 from gaitlib.preprocessing.samples import mean_over_samples
 from gaitlib.protocols.validation import cut_validation
 from gaitlib.training import (
@@ -24,6 +26,8 @@ from gaitlib.training import (
     train_network,
 )
 from gaitlib.trials import TrialSet
+from gaitlib.trials.alignment import aligned, recorded
+from gaitlib.trials.columns import label_text
 
 NETWORK_FILE = "network.keras"
 
@@ -108,6 +112,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
             vars(self).pop(learnt, None)
         builder = self.builder()
         classical = builder.classical
+        _refuse_without_effect(builder, self.stages())
         if validation is None and not classical:
             learnt, watched = cut_validation(trials, self.validation, self.seed)
             trials, validation = trials[learnt], trials[watched]
@@ -120,6 +125,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
             steps = self.steps_of(trials)
             steps.set_params(**{name: self.seed for name in steps.get_params() if name.endswith("__seed")})
             self.steps_ = steps.fit(trials)
+            self.recorded_ = _of_any_rate(recorded(trials), steps)
             if classical:
                 self._fit_classical(builder, trials)
             else:
@@ -129,10 +135,11 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _fit_classical(self, builder, trials):
-        samples = self.steps_.transform(trials)
-        target = np.searchsorted(self.classes_, _label_of(samples.trial, trials))
-        (features,) = samples.inputs.values()
-        self.estimator_ = builder.build_classical(self.seed).fit(features, target)
+        (stage,) = self.stages()
+        learnt = _concatenate(self._learnt_from(trials, self.steps_.transform(trials), stage))
+        (features,) = learnt.inputs.values()
+        weight = None if stage.class_weight is None else learnt.weight
+        self.estimator_ = fit_weighted(builder.build_classical(self.seed), features, learnt.target, weight)
         self.history_ = pd.DataFrame()
 
     def _fit_network(self, builder, trials, validation):
@@ -140,17 +147,20 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         keras.utils.set_random_seed(self.seed)  # anew: a step may have trained a network of its own
         shapes = {name: x.shape[1:] for name, x in own.inputs.items()}
         self.network_ = builder.build_network(shapes, {LABEL: Head("class", len(self.classes_))})
-        check_network(self.network_, len(self.classes_), builder.name)
+        if builder.info is None:
+            check_network(self.network_, len(self.classes_), builder.name)
         watched = None
-        known = [] if validation is None else np.isin(validation.labels.astype(str), self.classes_)
-        if np.any(known):
-            watched = self._labelled(self.steps_.transform(validation[known]), validation, None)
+        if validation is not None and len(validation):
+            if unknown := sorted(set(validation.labels.astype(str)) - set(self.classes_)):
+                raise GaitDataError(
+                    f"validation trials of the class '{unknown[0]}', which no training trial has; leave them out, or "
+                    f"check how the labels are written: {', '.join(self.classes_)}"
+                )
+            watched = self._labelled(self.steps_.transform(aligned(validation, self.recorded_)), validation, None)
         history = []
         for i, stage in enumerate(self.stages()):
-            samples = [own, *(self.steps_.transform(augment(trials)) for augment in stage.augment)]
-            parts = [self._labelled(s, trials, stage.class_weight) for s in samples]
             title = self.progress if isinstance(self.progress, str) else builder.name
-            network, train, seen = self.network_, _concatenate(parts), watched
+            network, train, seen = self.network_, _concatenate(self._learnt_from(trials, own, stage)), watched
             if stage.encoder is not None:
                 network = encoder_network(self.network_, stage.encoder)
                 train, seen = train.only(stage.encoder), seen and seen.only(stage.encoder)
@@ -167,10 +177,16 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
             history.append(stage_history.assign(stage=i + 1))
         self.history_ = pd.concat(history, ignore_index=True)
 
+    def _learnt_from(self, trials, own, stage) -> list[LabelledSamples]:
+        """The samples of the training trials and of their changed copies."""
+        samples = [own, *(self.steps_.transform(augment(trials)) for augment in stage.augment)]
+        return [self._labelled(s, trials, stage.class_weight) for s in samples]
+
     def _labelled(self, samples, trials, class_weight) -> LabelledSamples:
-        """Samples with class numbers; a trial weighs once, however many windows it has."""
+        """Samples with class numbers; a trial weighs once a time that it is given, however many windows it has."""
         target = np.searchsorted(self.classes_, _label_of(samples.trial, trials)).astype(np.int32)
-        weight = 1 / pd.Series(samples.trial).map(pd.Series(samples.trial).value_counts()).to_numpy(float)
+        n_samples, n_given = (pd.Series(ids).value_counts() for ids in (samples.trial, trials.ids))
+        weight = (n_given / n_samples).loc[samples.trial].to_numpy(float)
         if class_weight == "balanced":
             total = np.bincount(target, weight, minlength=len(self.classes_))
             weight = weight / np.maximum(total, 1e-12)[target]
@@ -191,10 +207,11 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         GaitDataError
-            If nothing was fitted.
+            If nothing was fitted, or the trials have other channels, kinds, units or rates than those learnt.
         """
         if not hasattr(self, "steps_"):
             raise GaitDataError("this GaitClassifier is not fitted: call fit(training_trials) first")
+        trials = aligned(trials, self.recorded_)
         *steps, last = (step for step in self.steps_ if step not in (None, "passthrough"))
         for step in steps:
             trials = step.transform(trials)
@@ -242,7 +259,7 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
 
     def score(self, trials: TrialSet, y=None) -> float:
         """Share of trials classified correctly."""
-        labels = trials.labels if y is None else y
+        labels = trials.labels if y is None else [label_text(value) for value in y]
         return float(accuracy_score(np.asarray(labels, dtype=str), self.predict(trials)))
 
     # -- one thing on disk -------------------------------------------------------------------------------
@@ -320,28 +337,11 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         unlabelled = pd.isna(pd.Series(labels))
         if unlabelled.any():
             raise GaitDataError(f"{trials.ids[unlabelled][0]} has no label; leave such trials out")
-        if y is not None and np.asarray(y).dtype.kind not in "OUST":
-            raise GaitDataError("labels are text here, also where they were numbers: give y=trials.labels")
-        if y is not None and not np.array_equal(np.asarray(y, dtype=str), labels.astype(str)):
+        if y is not None and not _same_labels(y, labels):
             raise GaitDataError("y differs from the labels of the trials; a TrialSet brings its own labels")
         if len(set(labels)) < 2:
             raise GaitDataError(f"only the class '{labels[0]}' to learn from; at least two are needed")
         return labels
-
-
-def check_network(network, n_classes, name) -> None:
-    """Refuse a network that does not end in linear logits of the right size.
-
-    Raises
-    ------
-    GaitDataError
-        Also where the last layer applies softmax.
-    """
-    if network.output_shape[-1] != n_classes:
-        raise GaitDataError(f"'{name}' has outputs {network.output_shape} for {n_classes} classes")
-    last = network.layers[-1]
-    if getattr(getattr(last, "activation", None), "__name__", "linear") != "linear":
-        raise GaitDataError(f"'{name}' ends in {last.activation.__name__}; end in a linear layer (logits)")
 
 
 def _probabilities(estimator, features) -> np.ndarray:
@@ -352,6 +352,34 @@ def _probabilities(estimator, features) -> np.ndarray:
     if values.ndim == 1:  # two classes: the softmax of 0 and d is the logistic function of d
         values = np.column_stack([np.zeros_like(values), values])
     return softmax(values, axis=1)
+
+
+def _same_labels(y, labels) -> bool:
+    """Whether y says what the labels say, also by the numbers that scikit-learn gives to classes."""
+    if len(y) != len(labels):
+        return False
+    if [label_text(value) for value in y] == list(labels):
+        return True
+    pairs = {(value, label) for value, label in zip(np.asarray(y).tolist(), labels, strict=True)}
+    in_order = [label for _, label in sorted(pairs)] if np.asarray(y).dtype.kind in "iu" else [None]
+    return in_order == sorted(set(labels))
+
+
+def _of_any_rate(learnt, steps) -> dict:
+    """Rates are not compared where a step brings a modality to one length or reads true times."""
+    free = {step.modality for step in steps if getattr(step, "at_any_rate", False)}
+    return {name: one | {"rates_hz": None} if name in free else one for name, one in learnt.items()}
+
+
+def _refuse_without_effect(builder, stages) -> None:
+    """Settings that a classical model would pass over in silence."""
+    if not builder.classical:
+        return
+    if len(stages) > 1:
+        raise GaitDataError(f"'{builder.name}' is no network: it learns in one stage, not in {len(stages)}")
+    for setting in ("l2", "trainable", "encoder", "modality_dropout"):
+        if getattr(stages[0], setting):
+            raise GaitDataError(f"'{builder.name}' is no network: Training({setting}=...) has no effect; leave it out")
 
 
 def _label_of(trial_ids, trials) -> np.ndarray:

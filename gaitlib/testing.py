@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.base import clone
 
 from gaitlib import saving
-from gaitlib.classifier import check_network
 from gaitlib.errors import GaitDataError
 from gaitlib.models import LABEL, Builder, Head
+from gaitlib.models.contract import check_network
 from gaitlib.preprocessing import Samples
 from gaitlib.training import predict_network
 from gaitlib.trials import TrialSet

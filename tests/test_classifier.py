@@ -239,7 +239,7 @@ def test_bad_requests_are_refused_with_a_reason(tiny_trials, fitted):
     model = GaitClassifier("compact_gru", training=FAST)
     with pytest.raises(GaitDataError, match="y differs"):
         model.fit(tiny_trials, tiny_trials.labels[::-1])
-    with pytest.raises(GaitDataError, match="labels are text here"):
+    with pytest.raises(GaitDataError, match="y differs"):
         model.fit(tiny_trials, np.arange(len(tiny_trials)))
     with pytest.raises(GaitDataError, match="only the class 'normal'"):
         model.fit(tiny_trials[tiny_trials.labels == "normal"])
@@ -347,5 +347,4 @@ def test_only_a_classifier_that_learns_to_do_without_takes_trials_that_lack_a_mo
     assert np.isfinite(later.predict_proba(holes)).all()
     with pytest.raises(GaitDataError, match="has none of skeleton, pressure"):
         later.predict(without(holes, "skeleton", [3]))
-    trees = GaitClassifier("extra_trees", training=Training(modality_dropout=0.2))  # reads the skeleton only
-    assert trees.fit(holes).score(holes) == 1
+    assert GaitClassifier("extra_trees").fit(holes).score(holes) == 1  # reads the skeleton only

@@ -3,9 +3,10 @@
 import numpy as np
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.utils.validation import has_fit_parameter
 
 from gaitlib.errors import GaitDataError
 from gaitlib.models.registry import register
@@ -79,6 +80,22 @@ def waveform_svm(seed, C=0.1):
     not calibrated.
     """
     return make_pipeline(FunctionTransformer(flatten), LinearSVC(C=C, max_iter=10_000, random_state=seed))
+
+
+def fit_weighted(estimator, X, y, weight=None):
+    """Fit a scikit-learn classifier, or a pipeline that ends in one, with a weight for each row.
+
+    Raises
+    ------
+    GaitDataError
+        If there are weights and the classifier takes none.
+    """
+    if weight is None:
+        return estimator.fit(X, y)
+    name, last = estimator.steps[-1] if isinstance(estimator, Pipeline) else ("", estimator)
+    if not has_fit_parameter(last, "sample_weight"):
+        raise GaitDataError(f"{type(last).__name__} takes no weights; leave class_weight= out")
+    return estimator.fit(X, y, **{f"{name}__sample_weight" if name else "sample_weight": weight})
 
 
 def flatten(X) -> np.ndarray:

@@ -56,8 +56,8 @@ class MiniRocketClassifier(ClassifierMixin, BaseEstimator):
         self.n_kernels = n_kernels
         self.random_state = random_state
 
-    def fit(self, X, y) -> "MiniRocketClassifier":
-        """Learn from sequences (n, frames, channels) and their classes (n,).
+    def fit(self, X, y, sample_weight=None) -> "MiniRocketClassifier":
+        """Learn from sequences (n, frames, channels), their classes (n,) and, if given, their weights (n,).
 
         Raises
         ------
@@ -67,7 +67,8 @@ class MiniRocketClassifier(ClassifierMixin, BaseEstimator):
         rocket = _aeon_minirocket()(n_kernels=self.n_kernels, n_jobs=1, random_state=self.random_state)
         features = rocket.fit_transform(_as_aeon_reads(X))
         self.kernels_ = vars(rocket)
-        self.ridge_ = make_pipeline(StandardScaler(with_mean=False), RidgeClassifierCV(PENALTIES)).fit(features, y)
+        ridge = make_pipeline(StandardScaler(with_mean=False), RidgeClassifierCV(PENALTIES))
+        self.ridge_ = ridge.fit(features, y, ridgeclassifiercv__sample_weight=sample_weight)
         self.classes_ = self.ridge_.classes_
         return self
 

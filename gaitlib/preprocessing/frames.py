@@ -94,4 +94,4 @@ def variance_score(X, y=None) -> np.ndarray:
     -------
     ndarray (channels,)
     """
-    return np.var(X, axis=0)
+    return np.var(X, axis=0, dtype=np.float64)  # in float32 the sum over many frames loses digits

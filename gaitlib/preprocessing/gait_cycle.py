@@ -138,6 +138,8 @@ class GaitParameters(Step):
     median_ : ndarray (n_parameters,)
     """
 
+    at_any_rate = True
+
     def __init__(self, modality="skeleton"):
         self.modality = modality
 

@@ -44,6 +44,7 @@ class SummaryStatistics(Step):
 
 
 def _summarise(v) -> np.ndarray:
+    v = v.astype(np.float64)  # in float32 sums over long recordings, and those far from 0, lose digits
     change = np.abs(np.diff(v, axis=0)).mean(axis=0) if len(v) > 1 else np.zeros(v.shape[1])
     percentiles = np.percentile(v, [10, 50, 90], axis=0)
     return np.concatenate([v.mean(axis=0), v.std(axis=0), v.min(axis=0), v.max(axis=0), *percentiles, change])

@@ -16,6 +16,8 @@ class Step(TransformerMixin, BaseEstimator):
     (``fitted_subjects_``), and writes both into the history of every TrialSet that it transforms.
     """
 
+    at_any_rate = False  # whether what follows is the same for recordings of another frame rate
+
     def fit(self, trials: TrialSet, y=None) -> "Step":
         """Learn from the given trials only; steps without state learn nothing."""
         require_trials(self, trials)

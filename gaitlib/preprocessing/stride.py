@@ -154,6 +154,8 @@ class MeanCycle(Step):
     ((101, 2), 'deg')
     """
 
+    at_any_rate = True
+
     def __init__(self, channels=None, n_points=101, modality="skeleton", into="gait_cycle"):
         self.channels = channels
         self.n_points = n_points

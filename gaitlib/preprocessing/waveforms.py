@@ -212,6 +212,8 @@ class TimeNormalise(Step):
     ([0.0, 0.5, 1.0, 2.5, 4.0], [0.0, 0.05, 0.1, 0.15..., 0.2])
     """
 
+    at_any_rate = True
+
     def __init__(self, n_points=101, modality="skeleton"):
         self.n_points = n_points
         self.modality = modality

@@ -78,7 +78,7 @@ def test_the_new_person_stands_first_and_the_known_one_beside(trained):
 
 def test_what_the_store_knows_is_told(trained):
     card = model_card(trained, "small")
-    assert "- `compact_gru`, kind: sequence; " in card
+    assert "- `compact_gru`, reads: sequence (windows); " in card
     assert gaitlib.models.info("compact_gru").reference in card
     assert "- settings: units = 4" in card
     assert f"- {row_of(trained.table(), 'small', HOLDOUT)['parameters']:,} weights; 2 epochs" in card
@@ -89,7 +89,7 @@ def test_what_the_store_knows_is_told(trained):
 
 def test_a_classical_model_has_no_weights_and_no_temperature(trained):
     card = model_card(trained, "trees")
-    assert "- `extra_trees`, kind: classical" in card
+    assert "- `extra_trees`, reads: sequence and static (statistics)" in card
     assert "weights" not in card
     assert "No trials were watched, so no temperature was fitted." in card
 

@@ -1,0 +1,46 @@
+"""What a network must end in: linear logits, one a class."""
+
+import keras
+import numpy as np
+
+from gaitlib.errors import GaitDataError
+
+PROBES = 8
+SCALES = (1.0, 10.0)  # of the random inputs: probabilities stay probabilities, logits grow
+
+
+def check_network(network, n_classes, name) -> None:
+    """Refuse a network that does not end in linear logits of the right size.
+
+    Raises
+    ------
+    GaitDataError
+        Also where its outputs are probabilities, by whatever layer, function or nested model.
+    """
+    if network.output_shape[-1] != n_classes:
+        raise GaitDataError(f"'{name}' has outputs {network.output_shape} for {n_classes} classes")
+    last = network.layers[-1]
+    if getattr(getattr(last, "activation", None), "__name__", "linear") != "linear":
+        raise GaitDataError(f"'{name}' ends in {last.activation.__name__}; end in a linear layer (logits)")
+    if ends_in_probabilities(network):
+        raise GaitDataError(
+            f"'{name}' ends in probabilities (softmax or sigmoid, perhaps in a nested model or a function); end in a "
+            "linear layer (logits)"
+        )
+
+
+def ends_in_probabilities(network) -> bool:
+    """Whether the outputs of random inputs all are probabilities: between 0 and 1, or of sum 1 over the classes.
+
+    Asks the numbers, as no look at the layers sees into functions and subclassed models.
+    """
+    rng = np.random.default_rng(0)
+    outputs = []
+    for scale in SCALES:
+        inputs = {x.name: scale * rng.normal(size=(PROBES, *x.shape[1:])).astype(np.float32) for x in network.inputs}
+        given = inputs if isinstance(network.input, dict) else list(inputs.values())
+        given = next(iter(inputs.values())) if keras.tree.is_nested(network.input) is False else given
+        outputs.append(keras.ops.convert_to_numpy(network(given, training=False)))
+    y = np.concatenate(outputs)
+    within = (y > 0).all() and (y < 1 + 1e-6).all()
+    return bool((y >= 0).all() and np.allclose(y.sum(axis=-1), 1, atol=1e-3)) or bool(within)
