@@ -27,6 +27,8 @@ from gaitlib.results.runs import Run
 from gaitlib.results.stored import RUN_COLUMNS, TEXT_COLUMNS, About
 from gaitlib.training.device import chosen_device, has_gpu, set_device
 
+GIVE_UP_AFTER = 3  # folds that failed for one reason
+
 
 def benchmark(
     models,
@@ -75,12 +77,13 @@ def benchmark(
     -------
     TrainedRuns
         A fold that fails (its loss is no number, its process is killed) is in ``runs.failures()``; the others go on.
-        It is tried again by the next call.
+        It is tried again by the next call. A model whose first three folds fail for one reason stops with it.
 
     Raises
     ------
     GaitDataError
-        If a protocol cannot be met, a model cannot be built, a leak is found, or the store cannot be written.
+        If a protocol cannot be met, a model cannot be built, no model can be trained, a leak is found, or the store
+        cannot be written.
     """
     again = partial(
         benchmark, models=models, trials=trials, protocols=protocols, store=store, seed=seed, progress=progress,
@@ -113,12 +116,12 @@ def benchmark(
         places.append(RunStore(store, label, saving.digest(description), description, run))
         tasks = [_Task(len(places) - 1, name, protocol.name, fold) for fold in folds_of[protocol.name]]
         missing += [task for task in tasks if places[-1].read(task.fold.name) is None]
-    cargo = _Cargo(dumps((chosen_device(), named, trials, seed)), n_threads)
+    cargo, lost_causes = _Cargo(dumps((chosen_device(), named, trials, seed)), n_threads), _LostCauses()
     failed = [{} for _ in places]
     with tqdm(total=len(named) * sum(map(len, folds_of.values())), desc="folds", disable=not progress) as bar:
         bar.update(bar.total - len(missing))
         correct = {}
-        for task, outcome in _train_apart(missing, cargo, n_jobs):
+        for task, outcome in _train_apart(missing, cargo, n_jobs, lost_causes):
             if isinstance(outcome, FoldOutcome):
                 places[task.place].write(task.fold.name, outcome)
                 tested = outcome.predictions.query("part == 'test'")
@@ -128,7 +131,10 @@ def benchmark(
             else:
                 failed[task.place][task.fold.name] = outcome
                 places[task.place].note_failure(task.fold.name, outcome)
+            lost_causes.add(task.model, outcome)
             bar.update()
+    if (reason := lost_causes.of_all(named)) and len(missing) == sum(map(len, folds_of.values())) * len(named):
+        raise GaitDataError(f"no fold of any model could be trained; the first: {reason}")
     reasons = [
         f"{name}, {protocol.name}, fold {fold}: {reason}"
         for (name, _, protocol, _), own in zip(planned, failed, strict=True)
@@ -177,18 +183,43 @@ class _Cargo:
         return len(self.content)
 
 
-def _train_apart(tasks, cargo, n_jobs):
+class _LostCauses:
+    """Models whose first folds all failed for one reason: the rest is not tried."""
+
+    def __init__(self):
+        self._outcomes = {}
+
+    def add(self, model, outcome) -> None:
+        """Note how a fold ended: a FoldOutcome, or why it failed."""
+        self._outcomes.setdefault(model, []).append(outcome)
+
+    def reason(self, model) -> str:
+        """Why the model is given up; empty where it is not."""
+        ended = self._outcomes.get(model, [])[:GIVE_UP_AFTER]
+        # Numbers, as of an epoch, may differ.
+        reasons = {re.sub(r"\d+", "", e) if isinstance(e, str) else None for e in ended}
+        return ended[0] if len(ended) == GIVE_UP_AFTER and len(reasons) == 1 and None not in reasons else ""
+
+    def of_all(self, models) -> str:
+        """Why the first fold failed, where none of any model was trained; else empty."""
+        ended = [e for model in models for e in self._outcomes.get(model, [None])]
+        return ended[0] if all(isinstance(e, str) for e in ended) else ""
+
+
+def _train_apart(tasks, cargo, n_jobs, lost_causes):
     """Train folds in fresh processes; yields each task with its outcome, or why it failed, as they end."""
     # A thread waits for each process. Another joblib backend that the caller has set, such as Dask, wins.
     parallel = Parallel(n_jobs, prefer="threads", return_as="generator_unordered")
     try:
-        yield from parallel(delayed(_run_task)(cargo, task) for task in tasks)
+        yield from parallel(delayed(_run_task)(cargo, task, lost_causes.reason(task.model)) for task in tasks)
     except BaseException:  # interrupted, or the store cannot be written
         NURSERY.end_all()
         raise
 
 
-def _run_task(cargo, task):
+def _run_task(cargo, task, given_up):
+    if given_up:
+        return task, f"not tried, as the first {GIVE_UP_AFTER} folds failed: {given_up}"
     try:
         return task, NURSERY.run(_train, cargo.content, task.model, task.fold, threads=cargo.n_threads)
     except (GaitDataError, ProcessDiedError) as error:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import get_tags
 
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing.step import Step, require_finite
@@ -13,8 +14,8 @@ from gaitlib.trials.modality import object_array
 class Frames(Step):
     """Fit a scikit-learn transformer on the pooled frames of the training trials and apply it frame by frame.
 
-    Scalers, PCA and selection all go through here. Trials are not padded yet, so every frame is a real one. For an
-    image the rows are pooled, for static values the trials.
+    Scalers, PCA, selection and imputers all go through here. Trials are not padded yet, so every frame is a real one.
+    For an image the rows are pooled, for static values the trials.
 
     Parameters
     ----------
@@ -45,17 +46,19 @@ class Frames(Step):
         self.modality = modality
 
     def _learn(self, trials):
-        require_finite(trials, self.modality)
         m = trials.modality(self.modality)
+        self._require_readable(trials)
         if not m.present().any():
             raise GaitDataError(f"no training trial has '{self.modality}', so Frames has nothing to learn from")
         self.channels_in_ = m.channels
         pooled = np.concatenate([np.atleast_2d(v) for v in m.values[m.present()]])
         self.transformer_ = clone(self.transformer).fit(pooled)
+        if np.isnan(pooled).any() and np.isnan(self.transformer_.transform(pooled)).any():
+            require_finite(trials, self.modality)  # no imputer: it lets NaN through
         self.channels_ = tuple(str(n) for n in self._names_out(list(m.channels)))
 
     def _transform(self, trials):
-        require_finite(trials, self.modality)
+        self._require_readable(trials)
         m = trials.modality(self.modality)
         if m.channels != self.channels_in_:
             raise GaitDataError(
@@ -67,11 +70,17 @@ class Frames(Step):
         values = np.full(len(trials), None, dtype=object)
         if rows:
             changed = np.asarray(self.transformer_.transform(np.concatenate(rows)), np.float32)
+            if not np.isfinite(changed).all():
+                require_finite(trials, self.modality)
             parts = np.split(changed, np.cumsum([len(r) for r in rows])[:-1])
             values[present] = object_array([p[0] if m.kind == "static" else p for p in parts])
         # A selection keeps the unit; after scaling or PCA there is none.
         unit = m.unit if hasattr(self.transformer_, "get_support") else ""
         return trials.with_modality(self.modality, replace(m, values=values, channels=self.channels_, unit=unit))
+
+    def _require_readable(self, trials):
+        """Only a transformer that takes NaN, as an imputer does, may meet it."""
+        require_finite(trials, self.modality, nan=not get_tags(self.transformer).input_tags.allow_nan)
 
     def _names_out(self, names):
         try:

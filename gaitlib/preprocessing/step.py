@@ -67,8 +67,8 @@ def sequence(trials: TrialSet, name: str) -> Modality:
     return modality
 
 
-def require_finite(trials: TrialSet, name: str) -> None:
-    """Refuse NaN and inf, naming the first place.
+def require_finite(trials: TrialSet, name: str, nan: bool = True) -> None:
+    """Refuse inf and, where asked, NaN, naming the first place.
 
     Raises
     ------
@@ -77,10 +77,19 @@ def require_finite(trials: TrialSet, name: str) -> None:
     """
     modality = trials.modality(name)
     for trial, values in zip(trials.ids, modality.values, strict=True):
-        if values is not None and not np.isfinite(values).all():
-            place = tuple(np.argwhere(~np.isfinite(values))[0])
+        if values is None:
+            continue
+        bad = ~np.isfinite(values) if nan else np.isinf(values)
+        if bad.any():
+            place = tuple(np.argwhere(bad)[0])
             frame = f", frame {place[0]}" if len(place) > 1 else ""
             raise GaitDataError(
                 f"{trial}, modality '{name}'{frame}, channel '{modality.channels[place[-1]]}': not a finite number; "
-                "drop such frames with RepairFrames() or interpolate them with FillMissing() before this step"
+                + _remedy(modality.kind, name)
             )
+
+
+def _remedy(kind, name) -> str:
+    if kind == "sequence":
+        return "drop such frames with RepairFrames() or interpolate them with FillMissing() before this step"
+    return f"impute it in the folds with Frames(SimpleImputer(), '{name}') as the first step, or leave the trial out"

@@ -29,7 +29,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.fold import fold_seed
 from gaitlib.evaluation.key import _canonical, _code, describe
 from gaitlib.models import Builder, info
-from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Step, SummaryStatistics, Tensors
+from gaitlib.preprocessing import CentrePelvis, Crop, FillMissing, Frames, Step, SummaryStatistics, Tensors
 from gaitlib.saving import digest
 
 TREES = GaitClassifier(Builder("extra_trees", n_estimators=30))
@@ -480,6 +480,26 @@ def test_a_failing_fold_is_recorded_and_the_others_go_on(tiny_trials, tmp_path, 
     assert np.isnan(table.loc["hot", "accuracy"])
     assert table.loc["majority", "subjects"] == 4
     assert len(list(tmp_path.glob("hot-*/s0*.failed.txt"))) == 4
+    assert runs.failures()["reason"].str.startswith("not tried, as the first 3 folds failed: the loss").sum() <= 1
+
+
+def test_a_model_that_cannot_be_trained_stops_and_where_none_can_it_is_said(tmp_path):
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=(30, 2)) for _ in range(24)]
+    values[0][3, 0] = np.nan
+    trials = gaitlib.TrialSet.from_arrays(
+        {"e": values}, subject=[f"s{i // 3}" for i in range(24)], label=["x", "y"] * 12, rate_hz=30
+    )
+    words = "no fold of any model could be trained; the first: trial00, modality 'e', frame 3, .*not a finite number"
+    with pytest.raises(GaitDataError, match=words):
+        bench(["majority", "extra_trees"], trials, tmp_path / "none")
+    fills = make_pipeline(FillMissing("e"), SummaryStatistics())
+    models = {"careless": GaitClassifier("majority"), "careful": GaitClassifier("majority", fills)}
+    with pytest.warns(UserWarning, match="8 folds failed"):
+        runs = bench(models, trials, tmp_path / "one")
+    reasons = runs.failures()["reason"]
+    assert reasons.str.startswith("not tried, as the first 3 folds failed: trial00").sum() >= 3
+    assert len(runs.runs[1].folds) == 8
 
 
 class DiesOn(Step):

@@ -5,6 +5,7 @@ import pytest
 import sklearn
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
@@ -168,3 +169,29 @@ def test_frame_numbers_and_times_stay():
     after = Frames(PCA(2), "m").fit_transform(trials).modality("m")
     for a, b in zip(after.frames, trials.modality("m").frames, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_an_imputer_learns_in_the_fold_and_its_medians_are_those_of_the_training_trials():
+    values = [[1.0, 2.0], [np.nan, 3.0], [2.0, 1.0], [7.0, np.nan]]
+    trials = gaitlib.TrialSet.from_arrays({"age": values}, subject=list("abcd"), label=["x", "y"] * 2)
+    step = Frames(SimpleImputer(strategy="median"), "age").fit(trials[:3])
+    filled = np.stack(list(step.transform(trials).modality("age").values))
+    np.testing.assert_allclose(filled, [[1, 2], [1.5, 3], [2, 1], [7, 2]])
+    steps = make_pipeline(Frames(SimpleImputer(), "age"), SummaryStatistics())
+    assert gaitlib.GaitClassifier("extra_trees", steps).fit(trials).predict(trials).shape == (4,)
+    with pytest.raises(gaitlib.GaitDataError, match=r"trial1, modality 'age', channel 'age_0'.*Frames\(SimpleImputer"):
+        gaitlib.GaitClassifier("extra_trees").fit(trials)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_only_lets_missing_numbers_through_refuses_them(bad):
+    trials = gaitlib.TrialSet.from_arrays({"age": [[1.0], [bad], [3.0]]}, subject=list("abc"))
+    for transformer in (StandardScaler(), PCA(1)):
+        with pytest.raises(gaitlib.GaitDataError, match="trial1, modality 'age', channel 'age_0': not a finite"):
+            Frames(transformer, "age").fit(trials)
+        with pytest.raises(gaitlib.GaitDataError, match="trial1, modality 'age', channel 'age_0': not a finite"):
+            Frames(transformer, "age").fit(trials[[0, 2]]).transform(trials)
+    with pytest.raises(gaitlib.GaitDataError, match="not a finite"):
+        Frames(SimpleImputer(), "age").fit(
+            trials.with_modality("age", trials.modality("age").map(lambda v: v + np.inf))
+        )
