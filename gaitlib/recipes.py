@@ -22,7 +22,7 @@ from gaitlib.preprocessing import (
     Tensors,
     variance_score,
 )
-from gaitlib.preprocessing.skeleton import ANGLES
+from gaitlib.preprocessing.skeleton import ANGLES, require_z_up
 from gaitlib.trials.conventions import CHEST_NAMES, GAIT_JOINTS, PELVIS_NAMES
 
 WINDOW_S, HOP_S = 4 / 3, 0.5  # a little more than one gait cycle: 40 and 15 frames at 30 Hz
@@ -109,6 +109,7 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
     names, steps = list(trials.modalities) if model is None else _modalities(trials, models.info(model)), []
     if prepared == "gait parameters":
         _require_skeleton(trials, names[0], "gait parameters")
+        require_z_up(trials, names[0])
         return Pipeline([
             ("gait_parameters", GaitParameters(names[0])),
             ("statistics", SummaryStatistics(["gait_parameters"])),
@@ -117,6 +118,8 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
         m = trials.modality(name)
         if m.kind == "sequence" and features != "angles":
             _require_skeleton(trials, name, f"features '{features}'")
+        if is_skeleton(m):
+            require_z_up(trials, name)
         steps += skeleton_steps(m, name, features) if is_skeleton(m) else []
         if prepared != "statistics":
             steps += _scaling_steps(m, name, features, prepared)

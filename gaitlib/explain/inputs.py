@@ -2,18 +2,16 @@
 
 import functools
 
-import keras
 import numpy as np
-from keras import ops, tree
+from keras import ops
 
 from gaitlib.explain.backend import compiled, in_batches
+from gaitlib.models.contract import as_read
 
 
 def all_logits(network, inputs):
     """Logits of a batch as the network predicts, (batch, n_classes); to be called inside a compiled function."""
-    in_order = [inputs[x.name] for x in network.inputs]
-    structure = network.inputs[0] if isinstance(network, keras.Sequential) else network.input
-    return network(tree.pack_sequence_as(structure, in_order), training=False)
+    return network(as_read(network, inputs), training=False)
 
 
 def target_logit(network, inputs, target):

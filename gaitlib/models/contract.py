@@ -38,9 +38,20 @@ def ends_in_probabilities(network) -> bool:
     outputs = []
     for scale in SCALES:
         inputs = {x.name: scale * rng.normal(size=(PROBES, *x.shape[1:])).astype(np.float32) for x in network.inputs}
-        given = inputs if isinstance(network.input, dict) else list(inputs.values())
-        given = next(iter(inputs.values())) if keras.tree.is_nested(network.input) is False else given
-        outputs.append(keras.ops.convert_to_numpy(network(given, training=False)))
+        outputs.append(keras.ops.convert_to_numpy(network(as_read(network, inputs), training=False)))
     y = np.concatenate(outputs)
     within = (y > 0).all() and (y < 1 + 1e-6).all()
     return bool((y >= 0).all() and np.allclose(y.sum(axis=-1), 1, atol=1e-3)) or bool(within)
+
+
+def as_read(network, inputs):
+    """Inputs by name, in the structure that the network was made with: Keras warns of any other.
+
+    Parameters
+    ----------
+    network : keras.Model
+    inputs : dict
+        One entry for each of ``network.inputs``, by its name.
+    """
+    structure = network.inputs[0] if isinstance(network, keras.Sequential) else network.input
+    return keras.tree.pack_sequence_as(structure, [inputs[x.name] for x in network.inputs])

@@ -14,6 +14,7 @@ from scipy.interpolate import make_interp_spline
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
 from gaitlib.errors import GaitDataError
+from gaitlib.preprocessing.skeleton import require_z_up
 from gaitlib.preprocessing.step import require_finite, sequence
 from gaitlib.trials.conventions import PELVIS_NAMES, first_joint, joint_columns
 
@@ -110,6 +111,7 @@ def find_events(trials, modality):
     require_finite(trials, modality)
     if m.unit != "m":
         raise GaitDataError(f"gait events need positions in metres, '{modality}' is in '{m.unit}'; use the raw trials")
+    require_z_up(trials, modality)
     joints = [first_joint(m.channels, PELVIS_NAMES), *(f"{s}_{j}" for s in SIDES for j in ("ankle", "foot"))]
     columns = [joint_columns(m.channels, joint)[:2] for joint in joints]
     for trial, values, time_s in zip(trials.ids, m.values, m.time_s, strict=True):

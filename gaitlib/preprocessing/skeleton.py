@@ -8,6 +8,8 @@ from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing.step import Step, sequence
 from gaitlib.trials.conventions import AXES, CHEST_NAMES, PELVIS_NAMES, first_joint, joint_columns
 
+CLEARLY_UP = 2.0  # times as far along one axis as along the others
+
 
 class _SkeletonStep(Step):
     """A step with one parameter, the name of the skeleton modality."""
@@ -200,6 +202,37 @@ def included_angle_deg(a, b, c) -> np.ndarray:
     u, v = a - b, c - b
     angle = np.degrees(np.arctan2(np.linalg.norm(np.cross(u, v), axis=1), (u * v).sum(axis=1)))
     return np.where((u != 0).any(axis=1) & (v != 0).any(axis=1), angle, np.nan)
+
+
+def require_z_up(trials, name) -> None:
+    """Refuse skeletons that stand along another axis than z.
+
+    Raises
+    ------
+    GaitDataError
+        If in the median of the trials the chest stands further from the pelvis along x or y, or below it. The message
+        names the axis that points up.
+    """
+    m = trials.modality(name)
+    try:
+        low, high = (joint_columns(m.channels, first_joint(m.channels, n)) for n in (PELVIS_NAMES, CHEST_NAMES))
+    except GaitDataError:
+        return
+    upwards = [np.median(v[:, high] - v[:, low], axis=0) for v in m.values if v is not None and len(v)]
+    if not upwards:
+        return
+    up = np.median(upwards, axis=0)
+    axis = np.abs(up).argmax()
+    if (
+        np.isfinite(up).all()
+        and np.abs(up[axis]) > CLEARLY_UP * abs(up[2])
+        or up[2] < -CLEARLY_UP * np.abs(up[:2]).max()
+    ):
+        way = AXES[axis] if up[axis] > 0 else f"-{AXES[axis]}"
+        raise GaitDataError(
+            f"'{name}': the chest stands above the pelvis along {way}; z must point up, x to the side, y forwards: "
+            "turn the axes of all joints and name the channels so"
+        )
 
 
 def body_length_m(modality) -> np.ndarray:

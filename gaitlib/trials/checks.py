@@ -12,7 +12,7 @@ from gaitlib.trials.modality import KINDS, Modality, object_array
 
 # Numbers that programs write where nothing was measured
 SENTINELS = np.array([-9999, 9999, -999, 999, -99, -99999, 99999, -32768], np.float32)
-SLOWEST_STEP_S = 2.0
+SLOWEST_STEP_S, FEWEST_STEPS = 2.0, 4  # of as many steps the median tells the unit
 UNITS_OF_TIME = (("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
 
 
@@ -170,7 +170,7 @@ def _seconds(name, trial, n, times) -> np.ndarray:
             f"{where}, {how}; sort the frames, keep those of gaitlib.preprocessing.repair.advancing_frames(times), or "
             "give rate_hz="
         )
-    if len(steps) and (step := np.median(steps)) > SLOWEST_STEP_S:
+    if len(steps) >= FEWEST_STEPS and (step := np.median(steps)) > SLOWEST_STEP_S:
         unit, factor = next((u for u in UNITS_OF_TIME if step / u[1] < SLOWEST_STEP_S / 10), UNITS_OF_TIME[-1])
         raise GaitDataError(
             f"{where}: {step:g} s from frame to frame; the times look like {unit}: divide them by {factor:g} (where it "

@@ -298,3 +298,27 @@ def test_a_plain_network_is_explained_from_arrays():
 def test_a_plain_network_refuses_by_name(inputs, target, reason):
     with pytest.raises(gaitlib.GaitDataError, match=reason):
         relevance(two_inputs(), inputs, target)
+
+
+@pytest.mark.parametrize(
+    ("x", "target", "reason"),
+    [
+        (
+            np.ones((30, 3)),
+            "predicted",
+            r"'x' has the shape \(30, 3\); the network reads \(samples, 30, 3\); one sample",
+        ),
+        (np.ones((2, 20, 3)), "predicted", r"has the shape \(2, 20, 3\); the network reads"),
+        (np.ones((0, 30, 3)), "predicted", r"hold \[0\] samples"),
+        (np.full((2, 30, 3), np.nan), "predicted", "'x': a number is not finite"),
+        (np.ones((2, 30, 3)), 0.5, "target 0.5: class numbers are whole"),
+    ],
+    ids=["no batch axis", "other frames", "none", "NaN", "half a class"],
+)
+def test_arrays_that_the_network_does_not_read_are_refused_and_others_told_in_silence(x, target, reason, recwarn):
+    given = keras.Input((30, 3), name="x")
+    network = keras.Model(given, layers.Dense(2)(layers.Flatten()(given)))
+    with pytest.raises(gaitlib.GaitDataError, match=reason):
+        relevance(network, x, target=target)
+    relevance(network, np.ones((2, 30, 3)), target=[0, 1])
+    assert not [w for w in recwarn if "structure of `inputs`" in str(w.message)]

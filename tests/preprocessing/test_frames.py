@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 import gaitlib
-from gaitlib.preprocessing import Frames, variance_score
+from gaitlib.preprocessing import Frames, SummaryStatistics, variance_score
 
 TRANSFORMERS = [StandardScaler(), MinMaxScaler(), RobustScaler(), PCA(2), SelectKBest(variance_score, k=2)]
 KINDS = ("sequence", "image", "static")

@@ -363,3 +363,27 @@ def test_angles_do_not_depend_on_the_steps_before():
 
 def test_position_columns_are_told_by_name():
     assert position_columns(["a_x", "a_x_mps", "left_knee_deg", "a_z", "x"]) == [0, 3]
+
+
+# -- which way is up -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("order", "sign", "up"),
+    [
+        ((0, 2, 1), (1, 1, 1), "y"),
+        ((2, 1, 0), (1, 1, 1), "x"),
+        ((0, 2, 1), (1, -1, 1), "-y"),
+        ((0, 1, 2), (1, 1, -1), "-z"),
+    ],
+)
+def test_a_skeleton_that_stands_along_another_axis_is_refused(order, sign, up):
+    trials = planted_trials(2, 1)
+    m = trials.modality("skeleton")
+    turned = m.map(lambda v: (v.reshape(len(v), -1, 3)[..., list(order)] * np.array(sign)).reshape(v.shape))
+    other = trials.with_modality("skeleton", turned)
+    with pytest.raises(gaitlib.GaitDataError, match=f"the chest stands above the pelvis along {up}; z must point up"):
+        gaitlib.recipes.steps_for(other)
+    with pytest.raises(gaitlib.GaitDataError, match="z must point up"):
+        gaitlib.preprocessing.gait_events(other)
+    gaitlib.recipes.steps_for(trials)
