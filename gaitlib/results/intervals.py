@@ -69,7 +69,7 @@ def bounded_interval(values) -> tuple[float, float]:
     -----
     That it holds the mean in 95 % of samples is proven for values of 0 and 1 and conjectured for all others; no
     counterexample is known, and here none was found (``benchmarks/intervals.py``). Of the bounds with a proof, that of
-    Anderson and the betting of Waudby-Smith and Ramdas were 20 to 50 % wider with 6 to 12 people. The source draws the
+    Anderson and the betting of Waudby-Smith and Ramdas were 13 to 60 % wider with 6 to 12 people. The source draws the
     weights at random; here the probability of each mean is computed, by the recursion of B-splines: the mean under
     such weights has the distribution whose density is the B-spline with the values as knots.
 
