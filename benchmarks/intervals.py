@@ -1,8 +1,8 @@
 """Coverage and width of 95 % intervals over few people, and how often equal models are called "likely" better.
 
 First, of simulated accuracies of 6, 10 and 12 people: the t interval (cut at 0 and 1; where all people are alike there
-is none, which counts as not covered), the interval of ``bounded_interval``, and two with a proof of their coverage, that
-of Anderson 1969 and the betting ("hedged capital") of Waudby-Smith and Ramdas 2024,
+is none, which counts as not covered), the interval of ``bounded_interval``, and two with a proof of their coverage:
+that of Anderson 1969 and the betting ("hedged capital") of Waudby-Smith and Ramdas 2024,
 https://doi.org/10.1093/jrsssb/qkad009.
 Then, of tables of equal models, each with binomial accuracies about those of the same people: in how many a posterior
 of one pair alone is 95 % sure (what "likely to beat" stood on), in how many the word is said, in how many a pair is

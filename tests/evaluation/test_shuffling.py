@@ -36,8 +36,8 @@ def test_labels_of_walks_are_shuffled_among_walks_and_those_of_trials_among_tria
     trials = made(subject, np.repeat(list("xy") * 8, 2), walk)
     new, unit = shuffled_labels(trials)
     assert unit == "walk"
-    assert (new.table.groupby("walk")["label"].nunique() == 1).all()
-    assert (new.table.groupby("subject")["label"].nunique() == 2).any()
+    assert new.table.groupby("walk")["label"].nunique().max() == 1
+    assert new.table.groupby("subject")["label"].nunique().max() == 2
     assert sorted(new.labels) == sorted(trials.labels)
     assert shuffled_labels(made(subject, list("xy") * 16, walk))[1] == "trial"
 
@@ -132,7 +132,7 @@ def verdicts(trials, protocol, store):
 
 
 def test_a_model_that_recognises_the_person_is_suspect_where_people_are_known(tmp_path):
-    (found,) = verdicts(of_people(10, 4, lambda i, p: f"s{p}"), TrialKFold(4, validation=False), tmp_path)
+    (found,) = verdicts(of_people(8, 2, lambda i, p: f"s{p}"), TrialKFold(2, validation=False), tmp_path)
     assert found.verdict == "suspect"
     assert found.detail.startswith("accuracy 1.000 on labels shuffled among subjects, chance is 0.500")
 
