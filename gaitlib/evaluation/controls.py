@@ -1,17 +1,13 @@
 """Controls beside the models: what the length of a recording tells, and how well the person can be told."""
 
-from dataclasses import replace
-
-import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from gaitlib.audit.receipt import Finding
 from gaitlib.classifier import GaitClassifier
 from gaitlib.models import Builder
 from gaitlib.preprocessing import SequenceLength
 from gaitlib.protocols.known_people import TrialKFold
-from gaitlib.results.scores import share_interval
+from gaitlib.results.intervals import interval_columns
 
 LENGTH, PERSON = "control: length of the recording alone", "control: who walks, from the same features"
 PERSON_FOLDS = 5
@@ -31,8 +27,9 @@ def control_table(runs) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a model and protocol, then the controls: accuracy (mean over subjects), 95 % t interval over
-        subjects, chance (the largest class), what was asked, subjects. The length goes through the protocols of the
+        One row a model and protocol, then the controls: accuracy (mean over subjects) with its 95 % intervals over
+        subjects (:func:`gaitlib.results.interval_columns`), chance (the best constant answer, a mean over subjects
+        too), what was asked, subjects. The length goes through the protocols of the
         runs; the person is told by extra trees under a K-fold over walks, as the person must be known there.
     """
     trials, asked = runs.trials, ", ".join(runs.classes)
@@ -43,64 +40,33 @@ def control_table(runs) -> pd.DataFrame:
         whole = trials[trials.modality(sequences[0]).present()]
         told = runs.again(models={LENGTH: GaitClassifier(Builder("extra_trees"), steps)}, trials=whole)
         rows += _rows(told, asked)
-    walks = trials.table.groupby("subject")["walk"].nunique()
-    if len(walks) > 1 and walks.min() > 1:
-        folds = TrialKFold(min(PERSON_FOLDS, walks.min()), validation=False)
-        told = runs.again(
-            models={PERSON: GaitClassifier("extra_trees")},
-            trials=trials.labelled_by("subject"),
-            protocols=[folds],
-            strict=False,
-        )
+    if (told := told_people(runs)) is not None:
         rows += _rows(told, "who walks")
     return pd.DataFrame(rows)
 
 
-def permuted_labels(runs, n: int) -> list[Finding]:
-    """Train on labels that were shuffled among all walks, and see who still does better than chance.
-
-    Parameters
-    ----------
-    runs : Runs
-    n : int
-        How often.
-
-    Returns
-    -------
-    list of Finding
-        One a model, protocol and shuffle: "suspect" where the 95 % t interval over subjects lies above chance, which
-        happens to one in forty without any leak.
-    """
-    findings = []
-    for k in range(n):
-        walks = runs.trials.table.drop_duplicates("walk")
-        of_walk = dict(zip(walks["walk"], walks["label"].sample(frac=1, random_state=k), strict=True))
-        table = runs.trials.table.assign(label=runs.trials.table["walk"].map(of_walk))
-        name = f"{runs.data}, labels shuffled ({k + 1})"
-        for row in _rows(runs.again(trials=replace(runs.trials, table=table, name=name)), "shuffled labels"):
-            at_least = row["accuracy"] if np.isnan(row["low"]) else row["low"]  # all subjects alike: no interval
-            verdict = "suspect" if at_least > row["chance"] else "ok"
-            detail = f"accuracy {row['accuracy']:.3f} on shuffled labels, chance is {row['chance']:.3f}"
-            if row["subjects"] < 2:
-                verdict, detail = "unseen", f"{detail}; one tested subject gives no interval"
-            findings.append(Finding("shuffled labels", row["protocol"], "", verdict, detail, row["model"]))
-    return findings
+def told_people(runs):
+    """Runs of extra trees that tell who walks, under a K-fold over walks; None where a subject has one walk only."""
+    walks = runs.trials.table.groupby("subject")["walk"].nunique()
+    if len(walks) < 2 or walks.min() < 2:
+        return None
+    folds = TrialKFold(min(PERSON_FOLDS, walks.min()), validation=False)
+    models, trials = {PERSON: GaitClassifier("extra_trees")}, runs.trials.labelled_by("subject")
+    return runs.again(models=models, trials=trials, protocols=[folds], strict=False)
 
 
 def _rows(runs, asked) -> list[dict]:
-    chance = pd.Series(runs.trials.labels).value_counts(normalize=True).max()
-    rows = []
-    for (model, protocol), accuracy in runs.per_subject().items():
-        low, high = share_interval(accuracy)
-        rows.append({
+    accuracy = runs.per_subject()
+    return [
+        {
             "data": runs.data,
-            "model": model,
-            "protocol": protocol,
+            "model": run.model,
+            "protocol": run.protocol,
             "asked": asked,
-            "accuracy": accuracy.mean(),
-            "low": low,
-            "high": high,
-            "chance": chance,
-            "subjects": accuracy.notna().sum(),
-        })  # fmt: skip
-    return rows
+            "accuracy": accuracy[run.model, run.protocol].mean(),
+            **interval_columns(accuracy[run.model, run.protocol]),
+            "chance": run.chance,
+            "subjects": accuracy[run.model, run.protocol].notna().sum(),
+        }
+        for run in runs.runs
+    ]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from gaitlib.evaluation import controls, optimism
+from gaitlib.evaluation import controls, optimism, shuffling
 from gaitlib.results.runs import Runs
 
 
@@ -39,8 +39,8 @@ class TrainedRuns(Runs):
         strict : bool
             Raise where there is a leak.
         permutations : int
-            Train every model this often on labels that were shuffled among all walks: whoever then does better than
-            chance has another source than the gait.
+            Train every model this often on labels that were shuffled at the level at which they vary, among people or
+            among walks: whoever then does better than chance has another source than the gait, such as who walks.
 
         Returns
         -------
@@ -48,7 +48,7 @@ class TrainedRuns(Runs):
         """
         receipt = super().audit(strict)
         if permutations:
-            receipt = replace(receipt, findings=[*receipt.findings, *controls.permuted_labels(self, permutations)])
+            receipt = replace(receipt, findings=[*receipt.findings, *shuffling.permuted_labels(self, permutations)])
         return receipt
 
     def optimism_gap(self) -> optimism.OptimismGap:

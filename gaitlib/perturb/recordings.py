@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
-from gaitlib.perturb.tables import subject_table
+from gaitlib.perturb.tables import accuracy_table
 from gaitlib.preprocessing.samples import Tensors
 from gaitlib.preprocessing.skeleton import position_columns
 from gaitlib.recipes import is_skeleton
@@ -70,7 +70,8 @@ def robustness(runs, model: str | None = None, perturbations=None, seed=0) -> pd
     -------
     pandas.DataFrame
         One row a subject at each level: ``data``, ``model``, ``protocol``, ``perturbation``, ``level`` (a number, or a
-        word), ``unit``, ``chance`` (1 / number of classes), ``subject``, ``accuracy``.
+        word), ``unit``, ``chance`` (the best constant answer, a mean over subjects as the accuracy), ``subject``,
+        ``accuracy``.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def robustness(runs, model: str | None = None, perturbations=None, seed=0) -> pd
     tested = [run for run in runs.runs if run.on_new_people and model in (None, run.model)]
     parts = [
         _of_fold(runs.classifier_of(fold), runs.trials, places, perturbations, seed).assign(
-            data=runs.data, model=run.model, protocol=run.protocol, chance=1 / len(runs.classes)
+            data=runs.data, model=run.model, protocol=run.protocol, chance=run.chance
         )
         for run in tested
         for fold, places in run.folds_that_tested("trial", runs.trials.ids, once=False)
@@ -115,7 +116,7 @@ def robustness(runs, model: str | None = None, perturbations=None, seed=0) -> pd
 
 
 def robustness_table(accuracies: pd.DataFrame) -> pd.DataFrame:
-    """Mean accuracy at every level, with a 95 % t interval over subjects.
+    """Mean accuracy at every level, with its 95 % intervals over subjects.
 
     Parameters
     ----------
@@ -125,10 +126,10 @@ def robustness_table(accuracies: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a level: the columns of :func:`robustness` up to ``chance``, then ``accuracy``, ``low``, ``high`` (NaN
-        where all subjects are alike) and ``subjects``.
+        One row a level: the columns of :func:`robustness` up to ``chance``, then ``accuracy``, the columns of
+        :func:`gaitlib.results.interval_columns` and ``subjects``.
     """
-    return subject_table(accuracies, CONDITION, "accuracy")
+    return accuracy_table(accuracies, CONDITION)
 
 
 def _of_fold(classifier, trials, places, perturbations, seed) -> pd.DataFrame:
@@ -200,11 +201,9 @@ def dropped_frames(trials, level, rng):
 
 
 def frame_rate(trials, level, rng):
-    """Every second frame of the skeleton, every third, ...: about as many as a camera of this rate (Hz) takes."""
+    """Every nth frame of the skeleton, as a camera of an nth of each trial's own rate takes them."""
     name, m = _skeleton(trials)
-    known = [t is not None and len(t) > 1 for t in m.time_s]
-    steps = [round(1 / (np.median(np.diff(t)) * level)) if k else 1 for k, t in zip(known, m.time_s, strict=True)]
-    return trials.with_modality(name, m.select_frames([slice(None, None, max(1, step)) for step in steps]))
+    return trials.with_modality(name, m.select_frames([slice(None, None, level)] * len(trials)))
 
 
 def mirror(trials, level, rng):
@@ -241,12 +240,6 @@ def _frame_levels(trials):
     return DROPPED_FRAMES if any(m.kind == "sequence" for m in trials.modalities.values()) else ()
 
 
-def _rate_levels(trials):
-    name, _ = _skeleton(trials)
-    rate_hz = trials.describe().loc[name, "rate (Hz)"] if name else np.nan
-    return () if np.isnan(rate_hz) else [round(float(rate_hz) / n, 1) for n in EVERY_NTH_FRAME]
-
-
 def _mirror_levels(trials):
     _, m = _skeleton(trials)
     try:
@@ -263,7 +256,7 @@ PERTURBATIONS = {
     "noise": Perturbation(noise, _noise_levels, "m"),
     "dropped joints": Perturbation(dropped_joints, _where_skeleton(*DROPPED_JOINTS), "number"),
     "dropped frames": Perturbation(dropped_frames, _frame_levels, "share"),
-    "frame rate": Perturbation(frame_rate, _rate_levels, "Hz"),
+    "frame rate": Perturbation(frame_rate, _where_skeleton(*EVERY_NTH_FRAME), "every nth frame"),
     "mirror": Perturbation(mirror, _mirror_levels),
     "missing modality": Perturbation(missing_modality, _modality_levels, networks_only=True),
 }

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from gaitlib.results.intervals import subject_interval
+from gaitlib.results.intervals import interval_columns, subject_interval
 
 
 def mean_over_people(table, value: str, least=-np.inf, most=np.inf) -> dict:
@@ -36,7 +36,22 @@ def level_table(table, keys, value: str, least=-np.inf, most=np.inf) -> pd.DataF
     ])  # fmt: skip
 
 
-def subject_table(table, keys, value: str, least=-np.inf, most=np.inf) -> pd.DataFrame:
-    """As :func:`level_table` where all subjects are known, with their number, ``subjects``, in place of ``over``."""
-    subjects = table.groupby(keys, sort=False)["subject"].nunique()
-    return level_table(table, keys, value, least, most).drop(columns="over").assign(subjects=subjects.to_numpy())
+def accuracy_table(table, keys) -> pd.DataFrame:
+    """One row a level: the columns ``keys``, that name it, and the mean accuracy over subjects.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a subject and level, with ``accuracy``.
+    keys : list of str
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``keys``, ``accuracy``, its intervals over subjects (:func:`gaitlib.results.interval_columns`), ``subjects``.
+    """
+    rows = []
+    for key, own in table.groupby(keys, sort=False)["accuracy"]:
+        found = {"accuracy": own.mean(), **interval_columns(own), "subjects": own.count()}
+        rows.append(dict(zip(keys, key, strict=True)) | found)
+    return pd.DataFrame(rows)

@@ -10,7 +10,7 @@ from scipy.integrate import trapezoid
 
 from gaitlib.errors import GaitDataError
 from gaitlib.perturb.engine import back_to_inputs, changed_step_by_step, places, recorded_values, side_by_side
-from gaitlib.perturb.tables import subject_table
+from gaitlib.perturb.tables import accuracy_table
 from gaitlib.preprocessing.samples import STAND_IN_FRAME, mean_over_samples
 from gaitlib.results.intervals import subject_interval
 
@@ -144,7 +144,8 @@ def perturbation_curves(
     -------
     pandas.DataFrame
         One row a subject and percentage: ``data``, ``model``, ``protocol``, ``claim``, ``noise``, ``order``,
-        ``chance`` (1 / number of classes), and the columns of :func:`perturbation_curve`.
+        ``chance`` (the best constant answer, a mean over subjects as the accuracy), and the columns of
+        :func:`perturbation_curve`.
 
     Raises
     ------
@@ -164,7 +165,7 @@ def perturbation_curves(
             right.append(_share_right(runs.classifier_of(fold), own, *settings, [seed, *tested]))
             subjects.append(own.subjects)  # put together over folds: a subject may be tested in several
         condition = {"data": runs.data, "model": run.model, "protocol": run.protocol, "claim": str(run.claim)}
-        condition |= named | {"chance": 1 / len(runs.classes)}
+        condition |= named | {"chance": run.chance}
         parts.append(_by_subject(np.concatenate(subjects), np.concatenate(right)).assign(**condition))
     if not parts:
         raise GaitDataError(f"no finished fold{f' of {model}' if model else ''} here; see runs.failures()")
@@ -173,7 +174,7 @@ def perturbation_curves(
 
 
 def perturbation_table(curves: pd.DataFrame) -> pd.DataFrame:
-    """Mean accuracy at every percentage, with a 95 % t interval over subjects.
+    """Mean accuracy at every percentage, with its 95 % intervals over subjects.
 
     Parameters
     ----------
@@ -184,9 +185,9 @@ def perturbation_table(curves: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a condition and percentage: the columns of :func:`perturbation_curves` up to ``chance``, ``percent``,
-        ``accuracy``, ``low``, ``high`` (NaN where all subjects are alike) and ``subjects``.
+        ``accuracy``, the columns of :func:`gaitlib.results.interval_columns` and ``subjects``.
     """
-    return subject_table(curves, [*CONDITION, "percent"], "accuracy", 0, 1)
+    return accuracy_table(curves, [*CONDITION, "percent"])
 
 
 def aopc_table(curves: pd.DataFrame) -> pd.DataFrame:

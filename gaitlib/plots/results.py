@@ -104,7 +104,6 @@ def per_subject(runs):
     models = list(dict.fromkeys(run.model for run in runs.runs))
     on_new_people = {run.protocol: run.on_new_people for run in runs.runs}
     markers = dict(zip(sorted(on_new_people, key=lambda p: not on_new_people[p]), MARKERS, strict=False))
-    chance = 1 / len(runs.classes)
     with style():
         n_columns = min(A_ROW, len(models))
         n_rows = -(-len(models) // n_columns)
@@ -122,6 +121,7 @@ def per_subject(runs):
                     alpha=0.8,
                 )  # fmt: skip
                 axis.axvline(values.mean(), color=colour, linewidth=1, linestyle=line)
+            chance = next(run.chance for run in runs.runs if run.model == model)
             axis.axvline(chance, color="0.6", linewidth=1, linestyle=":")
             axis.set(xlim=(-0.03, 1.03), xlabel="accuracy", title=label(model))
         axes[0, 0].invert_yaxis()

@@ -2,7 +2,14 @@
 
 from gaitlib.results.calibration import calibration_error, fit_temperature
 from gaitlib.results.comparison import Comparison
-from gaitlib.results.intervals import corrected_interval, differences, signed_rank_p, subject_interval
+from gaitlib.results.intervals import (
+    bounded_interval,
+    corrected_interval,
+    differences,
+    interval_columns,
+    signed_rank_p,
+    subject_interval,
+)
 from gaitlib.results.opening import open_runs
 from gaitlib.results.runs import Run, Runs
 
@@ -10,10 +17,12 @@ __all__ = [
     "Comparison",
     "Run",
     "Runs",
+    "bounded_interval",
     "calibration_error",
     "corrected_interval",
     "differences",
     "fit_temperature",
+    "interval_columns",
     "open_runs",
     "signed_rank_p",
     "subject_interval",

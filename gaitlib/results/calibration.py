@@ -6,15 +6,15 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss
 
-from gaitlib.results.scores import share_interval
+from gaitlib.results.intervals import interval_columns
 
 N_BINS = 10
 SMALLEST = np.finfo(np.float32).tiny  # networks give float32: what is smaller is stored as 0
 TEMPERATURES = (0.1, 10.0)  # searched; validation trials without a mistake have no finite best one
 KEYS = ["model", "protocol", "fold"]
 COLUMNS = [
-    "data", "model", "protocol", "subjects", "trials", "calibration error", "over subjects", "low", "high", "loss",
-    "folds with temperature", "temperature", "calibration error after", "loss after",
+    "data", "model", "protocol", "subjects", "trials", "calibration error", "over subjects", "low", "high", "t_low",
+    "t_high", "loss", "folds with temperature", "temperature", "calibration error after", "loss after",
 ]  # fmt: skip
 
 
@@ -192,8 +192,9 @@ def calibration_table(runs) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a model and protocol: ``data``, ``model``, ``protocol``, ``subjects``, ``trials``, ``calibration
-        error`` (of all test trials together), ``over subjects`` (mean of each subject's own) with ``low`` and
-        ``high`` (95 % t interval), ``loss`` (cross-entropy, nats); then ``folds with temperature``, ``temperature``
+        error`` (of all test trials together), ``over subjects`` (mean of each subject's own) with its
+        intervals (:func:`gaitlib.results.interval_columns`), ``loss`` (cross-entropy, nats, of all test trials
+        together); then ``folds with temperature``, ``temperature``
         (median of these folds), ``calibration error after`` and ``loss after``. NaN where no fold had validation
         trials, or all folds failed.
     """
@@ -211,8 +212,7 @@ def _before_and_after(before, after, classes) -> dict:
     of_folds = after.groupby("fold")["temperature"].first().dropna()
     row = {"subjects": len(by_subject), "trials": len(before), "folds with temperature": len(of_folds)}
     if len(before):
-        low, high = share_interval(by_subject)
-        row |= {"over subjects": np.mean(by_subject), "low": low, "high": high}
+        row |= {"over subjects": np.mean(by_subject)} | interval_columns(by_subject)
         row |= {"calibration error": predicted_class_error(before, classes), "loss": _loss(before, classes)}
     if len(of_folds):
         row |= {"temperature": of_folds.median()}

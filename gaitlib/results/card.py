@@ -5,6 +5,7 @@ import pandas as pd
 
 from gaitlib.errors import GaitDataError
 from gaitlib.results.calibration import calibration_table
+from gaitlib.results.intervals import limit_in_words
 
 MOST_FREQUENT = 5  # confusions that are listed
 
@@ -103,11 +104,16 @@ def _results(table) -> str:
         "subjects": table["subjects"],
         "trials": table["trials"],
         "accuracy": _with_interval(table, "accuracy", "low", "high"),
+        "t interval": [f"{a:.3f} to {b:.3f}" if a <= b else "none" for a, b in table[["t_low", "t_high"]].to_numpy()],
         "worst subject": table["worst subject"],
         "macro F1": table["macro F1"].map(_number),
         "failed folds": table["failed folds"],
     })  # fmt: skip
-    return f"{_markdown(shown)}\n\nAccuracy: mean over subjects, with its 95 % t interval over subjects."
+    return (
+        f"{_markdown(shown)}\n\nAccuracy: mean over subjects, with its 95 % interval over subjects, which holds with "
+        "few people and however they spread; beside it the t interval, which is too narrow near 1 and where few people "
+        "are far below the others (none where all are alike). Macro F1: all trials together."
+    )
 
 
 def _subjects(row) -> str:
@@ -125,8 +131,8 @@ def _classes(scores) -> str:
         "trials": scores["trials"],
     })  # fmt: skip
     return (
-        f"{_markdown(shown)}\n\nSensitivity and specificity: means over subjects, with 95 % t intervals over subjects "
-        "(none where all have the same value). Precision and F1: all trials together."
+        f"{_markdown(shown)}\n\nSensitivity and specificity: means over subjects, with 95 % intervals over subjects "
+        "that ask for no distribution. Precision and F1: all trials together."
     )
 
 
@@ -142,7 +148,8 @@ def _confusions(counts) -> str:
 
 def _calibration(runs, shown) -> str:
     row = calibration_table(runs).query("model == @shown.model and protocol == @shown.protocol").iloc[0]
-    text = f"Expected calibration error {row['calibration error']:.3f}, loss {row['loss']:.3f} nats"
+    error, loss = row["calibration error"], row["loss"]
+    text = f"Of all trials together: expected calibration error {error:.3f}, loss {loss:.3f} nats"
     if row["folds with temperature"] == 0:
         return f"{text}. No trials were watched, so no temperature was fitted."
     return (
@@ -169,7 +176,7 @@ def _limits(table, on_new_people) -> str:
     else:
         lines.append(
             f"- {new['subjects'].iloc[0]} subjects were tested. The intervals tell how far other people like them "
-            "would move the figures, not another seed, sensor or laboratory."
+            f"would move the figures, not another seed, sensor or laboratory. {limit_in_words(new['subjects'].iloc[0])}"
         )
     if not on_new_people.all():
         lines.append('- Figures on "a new walk of a known person" do not hold for a new person.')

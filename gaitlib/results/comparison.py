@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 LEVEL = 0.05
+SURE = 0.95  # a posterior probability that settles the matter
 TESTS = {"wilcoxon": "Wilcoxon signed-rank test, exact, Holm's correction", "nemenyi": "Nemenyi's test of mean ranks"}
 
 
@@ -27,9 +28,9 @@ class Comparison:
         ``subjects``, is never negative. ``low`` and ``high``: its 95 % t interval over subjects; for a repeated K-fold
         also ``folds_low`` and ``folds_high``, the interval of Nadeau and Bengio over folds; all are shares. ``p`` and
         ``p_holm``, or ``p_nemenyi``. ``p_better``, ``p_equivalent``, ``p_worse``: posterior probabilities that the
-        model is better than the other by more than the rope, within it, or worse by more. ``verdict``: "different",
-        "equivalent", "undecided" (test, posterior and mean disagree), "no evidence" or "too few subjects". NaN where
-        fewer than two subjects are common.
+        model is better than the other by more than the rope, within it, or worse by more. ``p_best``: that the model
+        is the best of the whole table. ``verdict``: "different", "equivalent", "undecided" (test, posterior and mean
+        disagree), "no evidence" or "too few subjects". NaN where fewer than two subjects are common.
     """
 
     data: str
@@ -92,7 +93,7 @@ class Comparison:
         """What can be said of each pair, in plain words."""
         rows = self.pairs.assign(p=self.p_corrected, told_apart=self.told_apart).itertuples()
         out_of_reach = f"; {self.out_of_reach}" if self.out_of_reach else ""
-        return [_sentence(pair, self.rope_in_words, out_of_reach) for pair in rows]
+        return [_sentence(pair, self.rope_in_words, out_of_reach, self.accuracy.shape[1]) for pair in rows]
 
     def __str__(self) -> str:
         return "\n".join([self.title, *(f"- {sentence}" for sentence in self.sentences()), self.note])
@@ -106,7 +107,7 @@ class Comparison:
         return f"<p>{title}</p><ul>{sentences}</ul>{table}<p>{html.escape(self.note)}</p>"
 
 
-def _sentence(pair, rope, out_of_reach) -> str:
+def _sentence(pair, rope, out_of_reach, n_models) -> str:
     model, other = pair.model, pair.other
     better = f"P({model} better by more than {rope}) = {pair.p_better:.2f}"
     p = f"p = {pair.p:.3f} after correction" if pair.p >= 0.001 else "p < 0.001 after correction"
@@ -124,5 +125,9 @@ def _sentence(pair, rope, out_of_reach) -> str:
     if pair.verdict == "undecided" and pair.told_apart:
         return f"{model} is better by {points} on average, but {other} for most subjects ({p}); {better}"
     if pair.verdict == "undecided":
-        return f"{model} is likely to beat {other}, but the test cannot confirm it ({p}); {better}{out_of_reach}"
+        likely = pair.p_best >= SURE
+        what = "is likely to beat" if likely else "is ahead of"
+        but = "the test cannot confirm it" if likely else f"among {n_models} models some pair is by chance"
+        best = f"P({model} best of all {n_models}) = {pair.p_best:.2f}"
+        return f"{model} {what} {other}, but {but} ({p}); {better}, {best}{out_of_reach}"
     return f"no evidence that {model} beats {other}; {better}{out_of_reach}"

@@ -11,9 +11,10 @@ import pandas as pd
 from gaitlib.errors import GaitDataError
 from gaitlib.protocols.folds import Claim
 from gaitlib.results import calibration, card, pairs, scores
+from gaitlib.results.intervals import limit_in_words
 from gaitlib.results.stored import TEXT_COLUMNS, About, FoldResult
 
-SCORES = ("accuracy", "low", "high", "SD", "worst subject", "macro F1", "loss", "calibration error")
+SCORES = ("accuracy", "low", "high", "t_low", "t_high", "SD", "worst subject", "macro F1", "loss", "calibration error")
 RESOURCES = {  # of a fold: name in the table, and how folds are put together
     "parameters": ("parameters", "max"),
     "epochs": ("epochs", "mean"),
@@ -22,8 +23,8 @@ RESOURCES = {  # of a fold: name in the table, and how folds are put together
     "cpu_percent": ("CPU (%)", "mean"),
 }
 SHOWN = (  # of the table, where it is only looked at
-    "model", "protocol", "subjects", "accuracy", "low", "high", "worst subject", "macro F1", "calibration error",
-    "seconds",
+    "model", "protocol", "subjects", "accuracy", "low", "high", "t_low", "t_high", "worst subject", "macro F1",
+    "calibration error", "seconds",
 )  # fmt: skip
 
 
@@ -54,6 +55,11 @@ class Run:
     def on_new_people(self) -> bool:
         """Whether the test subjects are strangers to the model."""
         return "subject" in self.claim.disjoint
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of the best constant answer to the tested trials: :func:`gaitlib.results.scores.chance`."""
+        return scores.chance(pd.concat([fold.tested for fold in self.folds])) if self.folds else np.nan
 
     def folds_that_tested(self, column: str, values, once: bool = True) -> list:
         """Folds with the places of the values (of a column of their predictions) that they tested.
@@ -134,9 +140,10 @@ class Runs:
     def per_class(self, model: str, protocol: str | None = None) -> pd.DataFrame:
         """Scores of every class.
 
-        Sensitivity and specificity are means over subjects with 95 % t intervals over subjects ("sensitivity low",
-        ...); precision, F1 and number of trials are those of all test trials together. NaN where nothing can be said:
-        the precision of a class that was never predicted, the sensitivity of one that was never tested.
+        Sensitivity and specificity are means over subjects with their 95 % intervals over subjects ("sensitivity low",
+        ... and "sensitivity t_low", ..., see :func:`gaitlib.results.interval_columns`); precision, F1 and number of
+        trials are those of all test trials together. NaN where nothing can be said: the precision of a class that was
+        never predicted, the sensitivity of one that was never tested.
         """
         return scores.class_scores(self._of(model, protocol), self.classes)
 
@@ -149,8 +156,11 @@ class Runs:
     def table(self, per: str = "trial") -> pd.DataFrame:
         """One row a model and protocol.
 
-        - accuracy: mean over subjects, with its 95 % t interval over subjects (low, high), SD, and the worst subject;
-        - macro F1, loss (cross-entropy, nats) and expected calibration error of all test trials together;
+        - accuracy: mean over subjects, with its 95 % interval over subjects (low, high) that asks for no distribution
+          and holds with few people, the narrower t interval (t_low, t_high; NaN where all subjects are alike), SD, and
+          the worst subject; see :func:`gaitlib.results.interval_columns`;
+        - macro F1, loss (cross-entropy, nats) and expected calibration error: of all test trials together, so that a
+          subject with many trials weighs more there than in the accuracy;
         - what fitting cost: seconds (sum), memory (largest) and CPU use (mean over folds; 100 is one full core);
         - failed folds: their number; see :meth:`failures`. Scores are NaN where all failed;
         - "sensitivity <class>" and "specificity <class>": means over subjects; intervals are in :meth:`per_class`;
@@ -353,8 +363,11 @@ class Runs:
         return table[[*SHOWN, *(["failed folds"] if table["failed folds"].any() else [])]]
 
     def __repr__(self) -> str:
-        return f"{self.data}\n{self._compact().to_string(index=False, float_format='%.3f')}"
+        table = self._compact()
+        limit = limit_in_words(table["subjects"].max())
+        return f"{self.data}\n{table.to_string(index=False, float_format='%.3f')}\n{limit}"
 
     def _repr_html_(self) -> str:
-        table = self._compact().to_html(index=False, float_format="%.3f")
-        return f"<p>{html.escape(self.data)}</p>{table}"
+        table = self._compact()
+        limit = limit_in_words(table["subjects"].max())
+        return f"<p>{html.escape(self.data)}</p>{table.to_html(index=False, float_format='%.3f')}<p>{limit}</p>"

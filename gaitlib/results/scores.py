@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score, log_loss, precision_recall_fscore_support
 
-from gaitlib.results.intervals import subject_interval
+from gaitlib.results.intervals import interval_columns
 
 
 def accuracy_by_subject(predictions) -> pd.Series:
@@ -54,20 +54,26 @@ def sensitivity_and_specificity(predictions, classes) -> tuple[pd.DataFrame, pd.
     return right.where(is_class).groupby(level=0).mean(), right.where(~is_class).groupby(level=0).mean()
 
 
-def share_interval(values) -> tuple[float, float]:
-    """The interval of :func:`~gaitlib.results.subject_interval` for shares, cut at 0 and 1.
+def chance(predictions) -> float:
+    """The accuracy of the best constant answer, in the unit of the accuracy: a mean over subjects.
 
-    Subjects without a value (NaN) are left out.
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        One row a trial with ``subject`` and ``label``.
+
+    Returns
+    -------
+    float
+        The class that is most frequent among all trials may do worse, where few subjects have most of its trials.
 
     Examples
     --------
-    >>> low, high = share_interval([0.8, 0.9, 1.0, np.nan])
-    >>> round(low, 3), high
-    (0.652, 1.0)
+    >>> chance(pd.DataFrame({"subject": list("aaaabc"), "label": ["x", "x", "x", "x", "y", "y"]})).round(3)
+    0.667
     """
-    values = np.asarray(values, dtype=float)
-    low, high = np.clip(subject_interval(values[~np.isnan(values)]), 0, 1)
-    return float(low), float(high)
+    share = predictions.groupby("subject")["label"].value_counts(normalize=True)
+    return share.unstack(fill_value=0).mean().max()
 
 
 def overall_scores(predictions, classes) -> dict:
@@ -87,11 +93,9 @@ def overall_scores(predictions, classes) -> dict:
     accuracy = accuracy_by_subject(predictions)
     sensitivity, specificity = sensitivity_and_specificity(predictions, classes)
     truth, predicted = predictions["label"], predictions["predicted"]
-    low, high = share_interval(accuracy)
     return {
         "accuracy": accuracy.mean(),
-        "low": low,
-        "high": high,
+        **interval_columns(accuracy),
         "SD": accuracy.std(ddof=1),
         "worst subject": f"{accuracy.idxmin()} {accuracy.min():.3f}",
         # A class that was neither tested nor predicted has no F1 and does not count.
@@ -121,7 +125,8 @@ def class_scores(predictions, classes) -> pd.DataFrame:
     shares = sensitivity_and_specificity(predictions, classes)
     for name, by_subject in zip(("sensitivity", "specificity"), shares, strict=True):
         table[name] = by_subject.mean()
-        table[[f"{name} low", f"{name} high"]] = [share_interval(by_subject[c]) for c in classes]
+        ends = pd.DataFrame([interval_columns(by_subject[c]) for c in classes], classes)
+        table = table.join(ends.add_prefix(f"{name} "))
     if predictions.empty:  # every fold failed
         return table.assign(precision=np.nan, F1=np.nan, trials=0)
     precision, _, f1, trials = precision_recall_fscore_support(

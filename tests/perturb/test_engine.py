@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaitlib.perturb.engine import back_to_inputs, changed_step_by_step, neutral, places, real_values, side_by_side
-from gaitlib.perturb.tables import level_table, subject_table
+from gaitlib.perturb.tables import accuracy_table, level_table
 from gaitlib.preprocessing.samples import STAND_IN_FRAME
-from gaitlib.results.intervals import subject_interval
+from gaitlib.results.intervals import interval_columns, subject_interval
 
 
 def test_frames_behind_the_last_that_is_not_zero_are_padding_where_no_length_is_known():
@@ -73,6 +73,14 @@ def test_means_are_over_subjects_and_over_samples_where_nobody_is_known():
     assert row["over"] == "2 subjects"
     cut = level_table(table, ["level"], "share", 0, 1).iloc[0]
     assert (cut["low"], cut["high"]) == (0, 1)
-    assert subject_table(table, ["level"], "share")["subjects"].tolist() == [2]
     (row,) = level_table(table.assign(subject=None), ["level"], "share").to_dict("records")
     assert (row["share"], row["over"]) == (pytest.approx(0.5), "3 samples")
+
+
+def test_accuracies_have_the_interval_that_holds_and_the_t_interval_beside_it():
+    table = pd.DataFrame({"level": [0, 0, 1, 1], "subject": list("stst"), "accuracy": [0.4, 0.9, 1.0, 1.0]})
+    spread, alike = accuracy_table(table, ["level"]).to_dict("records")
+    assert spread == pytest.approx({"level": 0, "accuracy": 0.65, "subjects": 2} | interval_columns([0.4, 0.9]))
+    assert (spread["t_low"], spread["t_high"]) == (0, 1)
+    assert 0 < alike["low"] < alike["high"] == 1
+    assert np.isnan(alike["t_low"])

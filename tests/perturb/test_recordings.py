@@ -17,7 +17,7 @@ from gaitlib.models import Builder
 from gaitlib.perturb.recordings import PERTURBATIONS, Perturbation, robustness, robustness_table
 from gaitlib.preprocessing import CentrePelvis, SelectJoints, SequenceLength, SummaryStatistics
 from gaitlib.protocols.folds import KNOWN_PERSON, NEW_PERSON
-from gaitlib.results.intervals import subject_interval
+from gaitlib.results.intervals import bounded_interval, subject_interval
 from gaitlib.results.runs import Run, Runs
 from gaitlib.results.stored import FoldResult
 from gaitlib.trials.conventions import joint_columns
@@ -159,13 +159,20 @@ def test_dropped_frames_go_with_their_times(walks):
         kept_before = after.frames
 
 
-def test_a_slower_camera_takes_every_nth_frame(tiny_trials):
-    assert PERTURBATIONS["frame rate"].levels(tiny_trials) == [30.0, 15.0, 10.0]
-    for n, rate_hz in ((2, 15.0), (3, 10.0)):
-        after = changed(tiny_trials, "frame rate", rate_hz)
-        assert after.describe().loc["skeleton", "rate (Hz)"] == rate_hz
-        for old, new in zip(skeletons(tiny_trials), skeletons(after), strict=True):
+def test_a_slower_camera_takes_every_nth_frame_of_each_trial_at_its_own_rate(tiny_trials):
+    """Half of the trials are of a camera of 90 Hz, the others of 30 Hz."""
+    m = tiny_trials.modality("skeleton")
+    times = m.time_s.copy()
+    times[::2] = [t / 3 for t in times[::2]]
+    mixed = tiny_trials.with_modality("skeleton", replace(m, time_s=times))
+    own_hz = np.where(np.arange(len(mixed)) % 2, 30, 90)
+    for n in PERTURBATIONS["frame rate"].levels(mixed):
+        after = changed(mixed, "frame rate", n)
+        rates_hz = [1 / np.median(np.diff(t)) for t in after.modality("skeleton").time_s]
+        np.testing.assert_allclose(rates_hz, own_hz / n)
+        for old, new in zip(skeletons(mixed), skeletons(after), strict=True):
             np.testing.assert_array_equal(new, old[::n])
+        assert (n == 1) == (after.digest() == mixed.digest())
 
 
 def test_the_mirror_is_that_of_the_augmentation(walks):
@@ -191,14 +198,12 @@ def test_what_does_not_fit_the_data_is_left_out(walks, tiny_trials):
     m = tiny_trials.modality("skeleton")
     emg = gaitlib.TrialSet.from_arrays({"emg": [np.ones((9, 2))]}, rate_hz=100, subject=["a"])
     feet = replace(walks, modalities={"pressure": walks.modality("pressure")})
-    untimed = replace(m, time_s=np.full(len(m.values), None))
     left_only = gaitlib.preprocessing.SelectJoints(["spine_base", "spine_shoulder", "left_knee"])
     assert fitting(walks) == set(PERTURBATIONS)
     assert fitting(tiny_trials) == set(PERTURBATIONS) - {"missing modality"}
     assert fitting(emg) == {"dropped frames"}
     assert fitting(feet) == set()
     assert "noise" not in fitting(tiny_trials.with_modality("skeleton", replace(m, unit="mm")))
-    assert "frame rate" not in fitting(tiny_trials.with_modality("skeleton", untimed))
     assert "mirror" not in fitting(left_only.fit_transform(tiny_trials))
 
 
@@ -383,8 +388,9 @@ def test_the_mean_stands_on_subjects_with_their_interval():
     })  # fmt: skip
     table = robustness_table(frame)
     assert table["accuracy"].tolist() == pytest.approx([0.8, 0.5])
-    assert table.loc[0, ["low", "high"]].tolist() == pytest.approx(subject_interval([0.9, 0.8, 0.7]))
-    assert table.loc[1, ["low", "high"]].isna().all()
+    assert table.loc[0, ["low", "high"]].tolist() == pytest.approx(bounded_interval([0.9, 0.8, 0.7]))
+    assert table.loc[0, ["t_low", "t_high"]].tolist() == pytest.approx(np.clip(subject_interval([0.9, 0.8, 0.7]), 0, 1))
+    assert table.loc[1, ["t_low", "t_high"]].isna().all()
     assert table["subjects"].tolist() == [3, 3]
 
 

@@ -8,7 +8,7 @@ import pytest
 from gaitlib.errors import GaitDataError
 from gaitlib.perturb.values import PERCENT, aopc, aopc_table, perturbation_table
 from gaitlib.plots.perturbation import perturbation_curves
-from gaitlib.results.scores import share_interval
+from gaitlib.results.intervals import bounded_interval
 
 PROTOCOL = "subject K-fold"
 
@@ -68,7 +68,7 @@ def test_bands_are_intervals_over_subjects(curves, tables):
     band = perturbation_curves(*tables).axes[0].collections[0].get_paths()[0].vertices
     own = curves[(curves["noise"] == "gaussian, SD 1") & (curves["model"] == "mlp") & (curves["percent"] == 20)]
     edges = band[band[:, 0] == 20, 1]
-    assert (edges.min(), edges.max()) == pytest.approx(share_interval(own["accuracy"]))
+    assert (edges.min(), edges.max()) == pytest.approx(bounded_interval(own["accuracy"]))
 
 
 def test_many_models_are_told_apart(tables):

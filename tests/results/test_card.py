@@ -39,7 +39,8 @@ def test_the_figures_are_those_of_the_tables(model):
     for protocol in (LOSO, RANDOM):
         row = row_of(runs.table(), model, protocol)
         (line,) = lines_with(card, f"| {protocol} |")
-        assert f"{row['accuracy']:.3f} ({row['low']:.3f} to {row['high']:.3f}) | {row['worst subject']} |" in line
+        assert f"{row['accuracy']:.3f} ({row['low']:.3f} to {row['high']:.3f}) | " in line
+        assert f"| {row['t_low']:.3f} to {row['t_high']:.3f} | {row['worst subject']} |" in line
         assert f"| {row['claim']} | 4 | 220 |" in line
     scores = runs.per_class(model, LOSO)
     for name, row in scores.iterrows():

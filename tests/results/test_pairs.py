@@ -13,7 +13,7 @@ import gaitlib
 from gaitlib import LeaveOneSubjectOut, RandomTrialSplit, SubjectKFold
 from gaitlib.errors import GaitDataError
 from gaitlib.results import Runs, subject_interval
-from gaitlib.results.pairs import compare
+from gaitlib.results.pairs import best_of_all, compare
 from gaitlib.results.intervals import corrected_interval, signed_rank_p
 from gaitlib.models import Builder
 
@@ -130,6 +130,57 @@ def test_a_wider_region_makes_models_equivalent():
     assert narrow < 0.5 < wide == 1
 
 
+# -- best of the table ---------------------------------------------------------------------------------------
+
+
+def equal_models(rng, n_subjects, n_models=4):
+    """Accuracies of models that are equally good on every subject, of 20 trials each."""
+    return pd.DataFrame(rng.binomial(20, rng.beta(8, 2, n_subjects), (n_models, n_subjects)).T / 20)
+
+
+def test_the_best_of_two_is_the_bayesian_t_test():
+    accuracy = drawn(9, a=0, b=0.04)
+    change = accuracy["b"] - accuracy["a"]
+    by_hand = stats.t.sf(0, len(change) - 1, change.mean(), stats.sem(change))
+    assert best_of_all(accuracy).to_dict() == pytest.approx({"a": 1 - by_hand, "b": by_hand}, abs=0.015)
+    assert 0.6 < by_hand < 0.999
+
+
+def test_one_of_the_models_is_the_best_and_copies_share_it():
+    accuracy = drawn(7, a=0, b=0.02, c=0.02).assign(copy=lambda t: t["c"])
+    best = best_of_all(accuracy)
+    assert best.sum() == pytest.approx(1)
+    assert best["copy"] == best["c"] > 0.05
+    assert best_of_all(accuracy[:1]).isna().all()
+    holes = accuracy.copy()
+    holes.loc["s00", "a"] = np.nan
+    assert best_of_all(holes).equals(best_of_all(accuracy[1:]))  # subjects that all were tested on
+
+
+@pytest.mark.parametrize("n", [6, 10, 12])
+def test_of_four_equal_models_none_is_likely_the_best(n):
+    rng = np.random.default_rng(0)
+    assert np.mean([best_of_all(equal_models(rng, n)).max() >= 0.95 for _ in range(40)]) <= 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [6, 10, 12])
+def test_of_400_tables_of_four_equal_models_few_speak_of_a_likely_best(n):
+    """Without this probability, half of the tables did; with it "likely" cannot stand more often than it is reached."""
+    rng = np.random.default_rng(1)
+    assert np.mean([best_of_all(equal_models(rng, n)).max() >= 0.95 for _ in range(400)]) <= 0.05
+
+
+def test_what_is_likely_of_its_pair_alone_is_not_called_so():
+    """Four equal models, six subjects: the first such table."""
+    rng = np.random.default_rng(0)
+    tables = (compare(planted_runs(equal_models(rng, 6).add_prefix("m"))) for _ in range(20))
+    comparison = next(table for table in tables if table.pairs["p_better"].max() > 0.95)
+    assert not any("likely" in sentence for sentence in comparison.sentences())
+    said = np.array(comparison.sentences())[comparison.pairs["p_better"] > 0.95]
+    assert all("but among 4 models some pair is by chance (p = " in s and " best of all 4) = 0." in s for s in said)
+
+
 # -- repeated folds ------------------------------------------------------------------------------------------
 
 
@@ -200,7 +251,7 @@ def test_six_subjects_and_three_models_are_out_of_reach():
     comparison = made(a=[0.9] * 6, b=[0.5, 0.52, 0.54, 0.56, 0.58, 0.6], c=[0.6, 0.58, 0.5, 0.54, 0.52, 0.62])
     assert comparison.pairs["p_holm"].min() == pytest.approx(3 * 2 / 2**6)  # the smallest there is
     assert all(s.endswith("; with 6 subjects no pair can reach 0.05 after correction") for s in comparison.sentences())
-    assert "is likely to beat" in comparison.sentences()[0]
+    assert "is likely to beat" in comparison.sentences()[0] and "P(a best of all 3) = 1.00" in comparison.sentences()[0]
     assert comparison.pairs["verdict"].tolist() == ["undecided", "undecided", "no evidence"]
 
 

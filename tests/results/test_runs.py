@@ -8,7 +8,7 @@ from planted_confidence import CLASSES, confident_runs
 from gaitlib.errors import GaitDataError
 from gaitlib.protocols import LeaveOneSubjectOut, RandomTrialSplit
 from gaitlib.results.calibration import calibration_error
-from gaitlib.results.scores import share_interval
+from gaitlib.results.intervals import interval_columns
 
 LOSO, RANDOM = LeaveOneSubjectOut.name, RandomTrialSplit.name
 
@@ -26,7 +26,7 @@ def test_one_row_tells_everything_of_a_model_and_protocol(runs):
     for _, row in table.iterrows():
         accuracy = accuracies[row["model"], row["protocol"]]
         assert [row[f"accuracy {s}"] for s in accuracy.index] == accuracy.tolist()
-        assert (row["low"], row["high"]) == pytest.approx(share_interval(accuracy))
+        assert row[["low", "high", "t_low", "t_high"]].to_dict() == pytest.approx(interval_columns(accuracy))
         assert row["low"] < row["accuracy"] == pytest.approx(accuracy.mean())
         of_classes = runs.per_class(row["model"], row["protocol"])
         for score in ("sensitivity", "specificity"):

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import f1_score, log_loss, precision_score, recall_score
 
+from gaitlib.results.intervals import bounded_interval
 from gaitlib.results.scores import (
     accuracy_by_subject,
+    chance,
     class_scores,
     overall_scores,
     sensitivity_and_specificity,
-    share_interval,
 )
 
 CLASSES = ["x", "y", "z"]
@@ -71,7 +72,7 @@ def test_every_subject_weighs_the_same():
     assert overall_scores(table.assign(x=0.5, y=0.3, z=0.2), CLASSES)["accuracy"] == 0.5
 
 
-def test_the_interval_is_the_t_interval_over_subjects_that_have_the_class():
+def test_the_intervals_are_over_subjects_that_have_the_class():
     table = random_table(300, "abcde")
     table = table[(table["subject"] != "a") | (table["label"] != "x")]
     of_subjects = [recall_score(own["label"], own["predicted"], labels=["x"], average=None)[0]
@@ -79,18 +80,18 @@ def test_the_interval_is_the_t_interval_over_subjects_that_have_the_class():
     half = stats.t.ppf(0.975, 3) * np.std(of_subjects, ddof=1) / 2
     row = class_scores(table, CLASSES).loc["x"]
     assert row["sensitivity"] == pytest.approx(np.mean(of_subjects))
-    assert row["sensitivity low"] == pytest.approx(max(0, np.mean(of_subjects) - half))
-    assert row["sensitivity high"] == pytest.approx(np.mean(of_subjects) + half)
+    assert row["sensitivity t_low"] == pytest.approx(max(0, np.mean(of_subjects) - half))
+    assert row["sensitivity t_high"] == pytest.approx(np.mean(of_subjects) + half)
+    assert tuple(row[["sensitivity low", "sensitivity high"]]) == pytest.approx(bounded_interval(of_subjects))
 
 
-@given(st.lists(st.integers(0, 20).map(lambda right: right / 20), min_size=2, max_size=8))
-def test_the_interval_of_shares_is_of_shares(values):
-    low, high = share_interval([*values, np.nan])
-    if np.ptp(values) == 0:
-        assert np.isnan([low, high]).all()
-    else:
-        assert 0 <= low <= np.mean(values) + 1e-12
-        assert np.mean(values) - 1e-12 <= high <= 1
+@pytest.mark.parametrize("always", ["x", "y"])
+def test_chance_is_what_the_best_constant_answer_reaches_over_subjects(always):
+    """One subject has 30 of 32 trials, all of one class: over trials chance would be 0.94, and nobody reaches it."""
+    table = table_of([("a", "x", always)] * 30 + [("b", "y", always), ("c", "y", always)])
+    accuracy = accuracy_by_subject(table).mean()
+    assert accuracy <= chance(table) == pytest.approx(2 / 3)
+    assert (accuracy == chance(table)) == (always == "y")
 
 
 def test_scores_of_a_table_are_those_of_scikit_learn():
@@ -100,7 +101,7 @@ def test_scores_of_a_table_are_those_of_scikit_learn():
     assert accuracy_by_subject(table).tolist() == pytest.approx(accuracy)
     assert row["accuracy"] == pytest.approx(np.mean(accuracy))
     assert row["SD"] == pytest.approx(np.std(accuracy, ddof=1))
-    assert (row["low"], row["high"]) == pytest.approx(share_interval(accuracy))
+    assert (row["low"], row["high"]) == pytest.approx(bounded_interval(accuracy))
     assert row["worst subject"] == f"{'abc'[int(np.argmin(accuracy))]} {min(accuracy):.3f}"
     assert row["macro F1"] == pytest.approx(f1_score(table["label"], table["predicted"], average="macro"))
     assert row["loss"] == pytest.approx(log_loss(table["label"], table[CLASSES].to_numpy()))

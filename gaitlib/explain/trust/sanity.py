@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 from sklearn.base import clone
 
 from gaitlib.errors import GaitDataError
+from gaitlib.evaluation.shuffling import shuffled_labels
 from gaitlib.explain.trust.faithfulness import area_table, deletion
 from gaitlib.explain.trust.parts import named_methods, parts_of, rows_of
 from gaitlib.explain.trust.shaking import SHUFFLED, infidelity
@@ -81,7 +82,8 @@ def cascading_randomisation(classifier, inputs, methods="lrp", seed=0, model=Non
 
 
 def label_randomisation(classifier, train, test, methods="lrp", seed=0) -> pd.DataFrame:
-    """How alike explanations are to those of the same classifier trained on labels that were shuffled among walks.
+    """How alike explanations are to those of the same classifier trained on shuffled labels
+    (:func:`gaitlib.evaluation.shuffling.shuffled_labels`).
 
     The second classifier learns for all its epochs: with validation it would stop at once, as nothing can be learnt.
     Where ``accuracy on shuffled`` is no better than chance it has not even learnt by heart: train for longer.
@@ -112,9 +114,7 @@ def label_randomisation(classifier, train, test, methods="lrp", seed=0) -> pd.Da
     Adebayo et al. 2018, Sanity checks for saliency maps, https://arxiv.org/abs/1810.03292
     """
     (part,) = parts_of(classifier, test)
-    walks = train.table.drop_duplicates("walk")
-    of_walk = dict(zip(walks["walk"], walks["label"].sample(frac=1, random_state=seed), strict=True))
-    shuffled = replace(train, table=train.table.assign(label=train.table["walk"].map(of_walk)))
+    shuffled, _ = shuffled_labels(train, seed)
     taught = clone(classifier).set_params(validation=None).fit(shuffled)
     (other,) = parts_of(taught, test)
     if other.real().shape != part.real().shape:
