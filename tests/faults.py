@@ -66,8 +66,8 @@ FAULTS = [
     Fault(
         "copies-seen-one-way-only",
         "gaitlib/audit/checks.py",
-        "return pairs[(a.isin(tested) & b.isin(rest)) | (a.isin(rest) & b.isin(tested))]",
-        "return pairs[a.isin(tested) & b.isin(rest)]",
+        "return pairs[(tested[a] & rest[b]) | (rest[a] & tested[b])]",
+        "return pairs[tested[a] & rest[b]]",
         ("tests/audit/test_checks.py",),
     ),
     # -- the same run twice, another run apart ---------------------------------------------------------------

@@ -29,90 +29,124 @@ def audit_split(trials, protocol, folds, copies: Copies) -> list[Finding]:
         Finding(f"near copies of {name}", protocol.name, "", "unseen", reason)
         for name, reason in copies.near.attrs.get("not_judged", {}).items()
     ]
+    table = _Table(trials)
+    shared, near = table.pairs(copies.shared), table.pairs(_others(copies))
     findings, earlier = [], [(e.step, e.fitted_on, e.subjects) for e in trials.history]
     for fold in folds:
         checks = {
-            "subjects": _subjects(trials, protocol, fold),
-            "walks": _tested_apart(trials, "walk", fold),
+            "subjects": _subjects(table, protocol, fold),
+            "walks": _tested_apart(table, "walk", fold),
             **{
-                f"groups of {column}": _tested_apart(trials, column, fold)
+                f"groups of {column}": _tested_apart(table, column, fold)
                 for column in protocol.claim.disjoint
                 if column not in ("subject", "walk")
             },
-            "validation": _validation(trials, protocol, fold),
-            "copies": _copies(trials, fold, copies.shared),
-            "near copies": _near_copies(trials, fold, copies),
-            "recording files": _files(trials, fold),
+            "validation": _validation(table, protocol, fold),
+            "copies": _copies(table, fold, shared),
+            "near copies": _near_copies(table, fold, near),
+            "recording files": _files(table, fold),
             "earlier steps": _steps(trials, protocol, fold, earlier),
         }
         findings += [Finding(check, protocol.name, fold.name, *found) for check, found in checks.items()]
     return findings + unjudged
 
 
-def _subjects(trials, protocol, fold):
+class _Table:
+    """The trial table with a number for each value, so that every fold is looked at without comparing text."""
+
+    def __init__(self, trials):
+        self.table = trials.table
+        self.ids = trials.ids
+        self.place = pd.Series(np.arange(len(trials)), index=trials.ids)
+        self.codes = {column: pd.factorize(trials.table[column])[0] for column in ("subject", "walk")}
+        named = trials.table[trials.table["source"] != ""]
+        # A file of three subjects or more, or of all, is a table of recordings; any other may be one recording.
+        subjects = named.groupby("source")["subject"].nunique()
+        single = subjects.index[(subjects <= 2) & (subjects < max(2, trials.table["subject"].nunique()))]
+        self.names_files = len(named) > 0
+        self.file = np.where(trials.table["source"].isin(single), pd.factorize(trials.table["source"])[0], -1)
+
+    def both(self, column, these, those) -> np.ndarray:
+        """Positions among these of trials whose value in a column stands among those too."""
+        if column not in self.codes:
+            self.codes[column] = pd.factorize(self.table[column])[0]
+        codes = self.codes[column]
+        return these[np.isin(codes[these], codes[those])]
+
+    def pairs(self, pairs) -> pd.DataFrame:
+        """With the positions of the two trials."""
+        return pairs.assign(a=self.place[pairs["trial"]].to_numpy(), b=self.place[pairs["other"]].to_numpy())
+
+
+def _subjects(table, protocol, fold):
     if "subject" not in protocol.claim.disjoint:
         return "ok", f"subjects may stand on both sides: the claim is {protocol.claim}"
-    return _tested_apart(trials, "subject", fold)
+    return _tested_apart(table, "subject", fold)
 
 
-def _tested_apart(trials, column, fold):
-    return _apart(trials, column, fold.test, _rest(fold), "tested and learnt from or watched")
+def _tested_apart(table, column, fold):
+    return _apart(table, column, fold.test, _rest(fold), "tested and learnt from or watched")
 
 
-def _validation(trials, protocol, fold):
+def _validation(table, protocol, fold):
     if not len(fold.validation):
         return "ok", "no trials are held back to stop training"
-    return _worst(_inner(trials, protocol, fold.train, fold.validation))
+    return _worst(_inner(table, protocol, fold.train, fold.validation))
 
 
-def _inner(trials, protocol, learnt, watched):
+def _inner(table, protocol, learnt, watched):
     """No walk is both learnt from and watched, nor what the protocol keeps whole besides; people, if they are new."""
     units = dict.fromkeys([protocol.watched_unit, "walk", *({"subject"} & {*protocol.claim.disjoint})])
-    return [_apart(trials, unit, learnt, watched, "learnt from and watched") for unit in units]
+    return [_apart(table, unit, learnt, watched, "learnt from and watched") for unit in units]
 
 
-def _apart(trials, unit, these, those, how):
-    ours, others = trials.table.iloc[these], trials.table.iloc[those]
-    both = ours[ours[unit].isin(others[unit])]
+def _apart(table, unit, these, those, how):
+    both = table.both(unit, these, those)
     if len(both):
-        return "leak", f"{unit} {_first(both[unit])} both {how}, with trials {_first(both['trial'])}"
+        named = table.table.iloc[both]
+        return "leak", f"{unit} {_first(named[unit])} both {how}, with trials {_first(named['trial'])}"
     return "ok", f"no {unit} is both {how}"
 
 
-def _copies(trials, fold, shared):
-    across = _across(trials, fold, shared)
+def _copies(table, fold, shared):
+    across = _across(table, fold, shared)
     if across.empty:
         return "ok", "no tested trial holds the numbers of a trial of the other side"
     pairs = [f"{r.trial} and {r.other} ({r.modality}, {r.share:.0%} of the shorter)" for r in across.itertuples()]
     return "leak", f"the same recording on both sides: {_first(pairs)}"
 
 
-def _near_copies(trials, fold, copies):
+def _others(copies) -> pd.DataFrame:
+    """Near copies that are not exact ones."""
     same = set(zip(copies.shared["trial"], copies.shared["other"], strict=True))
     new = [pair not in same for pair in zip(copies.near["trial"], copies.near["other"], strict=True)]
-    across = _across(trials, fold, copies.near[np.array(new, dtype=bool)])
+    return copies.near[np.array(new, dtype=bool)]
+
+
+def _near_copies(table, fold, near):
+    across = _across(table, fold, near)
     if across.empty:
         return "ok", "no tested trial is too like a trial of the other side to be another recording"
     pairs = [f"{r.trial} and {r.other} ({r.modality}, ratio {r.ratio:.3f})" for r in across.itertuples()]
     return "suspect", f"too alike to be two recordings, on both sides: {_first(pairs)}"
 
 
-def _across(trials, fold, pairs) -> pd.DataFrame:
+def _across(table, fold, pairs) -> pd.DataFrame:
     """The pairs of which one trial is tested and the other is not."""
-    tested, rest = set(trials.ids[fold.test]), set(trials.ids[_rest(fold)])
-    a, b = pairs["trial"], pairs["other"]
-    return pairs[(a.isin(tested) & b.isin(rest)) | (a.isin(rest) & b.isin(tested))]
+    tested, rest = np.zeros((2, len(table.ids)), dtype=bool)
+    tested[fold.test] = True
+    rest[_rest(fold)] = True
+    a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
+    return pairs[(tested[a] & rest[b]) | (rest[a] & tested[b])]
 
 
-def _files(trials, fold):
-    """A file of three subjects or more, or of all, is a table of recordings; any other may be one recording."""
-    table = trials.table[trials.table["source"] != ""]
-    subjects = table.groupby("source")["subject"].nunique()
-    single = set(subjects.index[(subjects <= 2) & (subjects < max(2, trials.table["subject"].nunique()))])
-    tested, rest = (set(trials.table["source"].iloc[part]) for part in (fold.test, _rest(fold)))
-    if both := sorted(tested & rest & single):
-        return "suspect", f"trials of one file on both sides, perhaps of one recording: {_first(both)}"
-    return "ok", "no recording file on both sides" if len(table) else "the trials name no files"
+def _files(table, fold):
+    tested, rest = table.file[fold.test], table.file[_rest(fold)]
+    both = fold.test[(tested >= 0) & np.isin(tested, rest)]
+    if len(both):
+        files = sorted(set(table.table["source"].iloc[both]))
+        return "suspect", f"trials of one file on both sides, perhaps of one recording: {_first(files)}"
+    return "ok", "no recording file on both sides" if table.names_files else "the trials name no files"
 
 
 def _steps(trials, protocol, fold, steps):
@@ -163,7 +197,7 @@ def _early_stopping(trials, protocol, fold, fitted_on, watched):
         return "ok", "nothing was watched: a fixed number of epochs, or a model without any"
     verdict, detail = _reach(trials, protocol, fold, watched)
     learnt, seen = (np.flatnonzero(trials.table["trial"].isin(ids)) for ids in (fitted_on, watched))
-    return _worst([(verdict, f"watched {detail}"), *_inner(trials, protocol, learnt, seen)])
+    return _worst([(verdict, f"watched {detail}"), *_inner(_Table(trials), protocol, learnt, seen)])
 
 
 def _reach(trials, protocol, fold, ids, subjects=()):

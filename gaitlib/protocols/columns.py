@@ -21,6 +21,30 @@ def units_of(trials, column: str, who: str) -> np.ndarray:
     return trials.table[column].to_numpy(dtype=str)
 
 
+def codes_of(trials, column: str, who: str = "") -> np.ndarray:
+    """The unit of each trial as a number, in the order of their text; -1 where it is missing.
+
+    Raises
+    ------
+    GaitDataError
+        In the name of ``who`` asks, if there is no such column.
+    """
+    if column not in trials.table:
+        units_of(trials, column, who)
+    values = trials.table[column]
+    codes = np.full(len(values), -1)
+    known = values.notna().to_numpy()
+    codes[known] = np.unique(values[known].to_numpy(dtype=str), return_inverse=True)[1]
+    return codes
+
+
+def any_split(whole, groups) -> bool:
+    """Whether trials of one whole (their numbers) stand in two groups (theirs)."""
+    group_of = np.zeros(whole.max() + 1, dtype=int)
+    group_of[whole] = groups
+    return bool((group_of[whole] != groups).any())
+
+
 def first_split(trials, whole: str, column: str) -> str | None:
     """The first subject (or walk: ``whole``) with trials in two groups of a column, or None."""
     groups = trials.table.groupby(whole)[column].nunique()

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from gaitlib.errors import GaitDataError
-from gaitlib.protocols.columns import first_split
-from gaitlib.protocols.validation import cut_validation
+from gaitlib.protocols.columns import any_split, codes_of, first_split
+from gaitlib.protocols.validation import ValidationCut
 
 
 @dataclass(frozen=True)
@@ -82,22 +83,27 @@ class Protocol(BaseEstimator):
             raise
         except ValueError as error:  # scikit-learn's, about shares and numbers of folds
             raise GaitDataError(f"{self.name}: {error}") from None
+        unit = self.watched_unit if self.validation else None
+        people_watched = unit and "subject" in self.claim.disjoint
+        cut = ValidationCut(trials, unit)
+        wholes = {whole: codes_of(trials, whole) for whole in dict.fromkeys(["walk", self.unit, *self.claim.disjoint])}
+        label, labels = pd.factorize(trials.labels, sort=True)
         folds = []
         for i, (name, test) in enumerate(test_sets):
-            rest = np.setdiff1d(np.arange(len(trials)), test)
-            for whole in dict.fromkeys(["walk", self.unit, *self.claim.disjoint]):
-                both = set(trials.table[whole].iloc[test]) & set(trials.table[whole].iloc[rest])
-                if both:
-                    raise GaitDataError(f"{self.name}, fold {name}: {whole} '{min(both)}' stands on both sides")
-            missing = sorted(set(trials.labels) - set(trials.labels[rest]))
-            if missing:
+            rest = np.setdiff1d(np.arange(len(trials)), test, assume_unique=True)
+            for whole, codes in wholes.items():
+                both = test[np.isin(codes[test], codes[rest])]
+                if len(both):
+                    value = min(trials.table[whole].iloc[both])
+                    raise GaitDataError(f"{self.name}, fold {name}: {whole} '{value}' stands on both sides")
+            missing = labels[np.bincount(label[rest], minlength=len(labels)) == 0]
+            if len(missing):
                 raise GaitDataError(
                     f"{self.name}, fold {name}: no {', '.join(missing)} among the training trials; "
                     "record that class from more subjects, or leave it out"
                 )
-            unit = self.watched_unit if self.validation else None
-            train, validation = cut_validation(trials[rest], unit, self.seed + i)
-            if unit and "subject" in self.claim.disjoint and first_split(trials, "subject", unit):
+            train, validation = cut.among(rest, self.seed + i)
+            if people_watched and any_split(wholes["subject"], codes_of(trials, unit)):
                 raise GaitDataError(
                     f"{self.name}: validation by {unit} would watch people who are learnt from, as "
                     f"'{first_split(trials, 'subject', unit)}'; use validation='subject'"

@@ -26,9 +26,8 @@ class LeaveOneSubjectOut(Protocol):
         self.seed = seed
 
     def _test_sets(self, trials):
-        subjects = trials.subjects
-        need(subjects, 2, self.name, "subjects")
-        return [(str(s), np.flatnonzero(subjects == s)) for s in sorted(set(subjects))]
+        need(trials.subjects, 2, self.name, "subjects")
+        return [(str(s), test) for s, test in sorted(trials.table.groupby("subject").indices.items())]
 
 
 class SubjectKFold(Protocol):

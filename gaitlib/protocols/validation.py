@@ -3,7 +3,7 @@
 import numpy as np
 
 from gaitlib.errors import GaitDataError
-from gaitlib.protocols.columns import first_split, units_of
+from gaitlib.protocols.columns import any_split, codes_of, first_split, units_of
 
 FRACTION = 0.2
 TRIES = 100
@@ -35,40 +35,69 @@ def cut_validation(trials, unit: str | None, seed: int) -> tuple[np.ndarray, np.
         If there is no such column, a trial has no value in it, it splits a walk, there is one unit only, or no cut
         leaves every class in training.
     """
-    everything = np.arange(len(trials))
-    if unit is None:
-        return everything, everything[:0]
-    units, unit_of = np.unique(units_of(trials, unit, f"validation by {unit}"), return_inverse=True)
-    if walk := first_split(trials, "walk", unit):
-        raise GaitDataError(
-            f"validation by {unit}: walk '{walk}' has trials in two groups, and would be learnt from and watched; "
-            "use validation='walk'"
-        )
-    if len(units) < 2:
-        raise GaitDataError(
-            f"only one {unit} to train on, so none can be held back to stop training; "
-            f"use validation='{'walk' if unit == 'subject' else 'subject'}', or {FIXED_EPOCHS}"
-        )
-    n_people = trials.table.groupby(unit_of)["subject"].nunique().to_numpy()  # in each unit
-    of_people = unit != "walk" and first_split(trials, "subject", unit) is None
-    fewest = 2 if of_people and n_people.sum() >= 6 else 1  # people
-    n_watched = max(fewest if unit == "subject" else 1, round(FRACTION * len(units)))
-    classes, class_of = np.unique(trials.labels.astype(str), return_inverse=True)
-    has = np.zeros((len(units), len(classes)), dtype=int)
-    has[unit_of, class_of] = 1
+    return ValidationCut(trials, unit).among(np.arange(len(trials)), seed)
+
+
+class ValidationCut:
+    """As :func:`cut_validation` for many parts of the same trials, whose columns are read once."""
+
+    def __init__(self, trials, unit: str | None):
+        self.trials = trials
+        self.unit = unit
+        if unit is not None:
+            self._unit = codes_of(trials, unit, f"validation by {unit}")
+            self._walk, self._subject = (codes_of(trials, column) for column in ("walk", "subject"))
+            self._label = np.unique(trials.labels.astype(str), return_inverse=True)[1]
+
+    def among(self, positions, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Train and validation, as positions among the given positions."""
+        everything, unit = np.arange(len(positions)), self.unit
+        if unit is None:
+            return everything, everything[:0]
+        if (self._unit[positions] < 0).any():
+            units_of(self.trials[positions], unit, f"validation by {unit}")  # says who
+        units, unit_of = np.unique(self._unit[positions], return_inverse=True)
+        subject, walk = self._subject[positions], self._walk[positions]
+        if any_split(walk, unit_of):
+            split = first_split(self.trials[positions], "walk", unit)
+            raise GaitDataError(
+                f"validation by {unit}: walk '{split}' has trials in two groups, and would be learnt from and watched; "
+                "use validation='walk'"
+            )
+        if len(units) < 2:
+            raise GaitDataError(
+                f"only one {unit} to train on, so none can be held back to stop training; "
+                f"use validation='{'walk' if unit == 'subject' else 'subject'}', or {FIXED_EPOCHS}"
+            )
+        n_subjects = subject.max() + 1
+        n_people = np.bincount(np.unique(unit_of * n_subjects + subject) // n_subjects)  # in each unit
+        of_people = unit != "walk" and not any_split(subject, unit_of)
+        fewest = 2 if of_people and n_people.sum() >= 6 else 1  # people
+        n_watched = max(fewest if unit == "subject" else 1, round(FRACTION * len(units)))
+        labels, label_of = np.unique(self._label[positions], return_inverse=True)
+        has = np.zeros((len(units), len(labels)), dtype=int)
+        has[unit_of, label_of] = 1
+        watched = _drawn(has, n_people, n_watched, fewest, seed)
+        if watched is None:
+            people = "" if unit in ("subject", "walk") or fewest == 1 else f", of at least {fewest} subjects,"
+            raise GaitDataError(
+                f"no choice of {n_watched} of {len(units)} {unit}s{people} for validation was found that leaves every "
+                f"class in training; record more, or train with {FIXED_EPOCHS}"
+            )
+        is_watched = np.isin(unit_of, watched)
+        return everything[~is_watched], everything[is_watched]
+
+
+def _drawn(has, n_people, n_watched, fewest, seed) -> list | None:
+    """Units that are watched: how many of how many people; ``has`` says which classes (columns) each has."""
     rng = np.random.default_rng(seed)
     for _ in range(TRIES):
         watched, people, left = [], 0, has.sum(axis=0)  # left: units in training with each class
-        for u in rng.permutation(len(units)):
+        for u in rng.permutation(len(has)):
             if (len(watched) < n_watched or people < fewest) and (left > has[u]).all():
                 watched.append(u)
                 people += n_people[u]
                 left = left - has[u]
         if len(watched) >= n_watched and people >= fewest:
-            is_watched = np.isin(unit_of, watched)
-            return everything[~is_watched], everything[is_watched]
-    people = "" if unit in ("subject", "walk") or fewest == 1 else f", of at least {fewest} subjects,"
-    raise GaitDataError(
-        f"no choice of {n_watched} of {len(units)} {unit}s{people} for validation was found that leaves every class in "
-        f"training; record more, or train with {FIXED_EPOCHS}"
-    )
+            return watched
+    return None

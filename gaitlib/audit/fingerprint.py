@@ -1,0 +1,167 @@
+"""What a recording looks like whoever is said to have walked, from whatever side, in whatever unit."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+BINS = 20  # a recording is described by the means of so many equal parts
+TRIM = 0.02  # of the duration, to see what a recording cut a little would look like
+BLOCK_MB = 64
+PAIRS = np.triu_indices(BINS)
+WEIGHTS = np.where(PAIRS[0] == PAIRS[1], 1, math.sqrt(2)).astype(np.float32)  # so that distances are those of matrices
+NUMBER = np.zeros((BINS, BINS), dtype=int)
+NUMBER[PAIRS] = np.arange(len(PAIRS[0]))
+NUMBER = np.maximum(NUMBER, NUMBER.T)
+BACKWARDS = NUMBER[BINS - 1 - PAIRS[0], BINS - 1 - PAIRS[1]]  # of a fingerprint, in the order of the reversed recording
+
+
+class Fingerprints(NamedTuple):
+    """Of some trials in one view.
+
+    Attributes
+    ----------
+    own : ndarray, shape (n, 210)
+    changes : ndarray, shape (2, n, 210)
+        How they change where a fiftieth is cut from the start, or from the end.
+    """
+
+    own: np.ndarray
+    changes: np.ndarray
+
+
+def views(m) -> dict:
+    """The ways to look at a modality, as functions of the binned values (n, 20, channels), centred over time.
+
+    As recorded, for copies that were turned, mirrored, permuted or moved; each channel in units of its own SD, for
+    copies in other units; less the mean of all points on each axis, for copies that were centred on a point of the
+    body. Where channel names do not end in ``_x``, ``_y`` or ``_z``, every third channel is taken for one axis.
+    """
+    if m.kind == "image":
+        return {"as recorded": lambda x: x}
+    ways = {"as recorded": lambda x: x, "each channel by its SD": _standardised}
+    ends = [name.rsplit("_", 1)[-1] for name in m.channels]
+    n = len(ends)
+    axis = np.array(ends) if set(ends) <= {"x", "y", "z"} else np.arange(n) % 3 if n % 3 == 0 else np.arange(n)
+    same = (axis[:, None] == axis).astype(np.float32)
+    if same[0].sum() > 1 and len(set(axis.tolist())) < n:
+        ways["less the mean of all points"] = lambda x: x - x @ (same / same.sum(axis=0))
+    return ways
+
+
+def changing(m) -> np.ndarray:
+    """Positions of the trials that have 20 frames (or rows) and change often enough to be told apart."""
+    index = []
+    for i in np.flatnonzero(m.present()) if m.kind != "static" else ():
+        v = m.values[i]
+        if len(v) >= BINS and np.count_nonzero(np.diff(np.nan_to_num(v, posinf=0, neginf=0), axis=0)) >= BINS:
+            index.append(i)
+    return np.array(index, dtype=int)
+
+
+def fingerprints(m, index, view) -> Fingerprints:
+    """The inner products of all pairs of 20 equal parts of a recording, over all channels.
+
+    They stay what they are under every rotation, reflection and permutation of the channels and do not depend on the
+    number of frames; divided by their trace, nor on unit; of values centred over time, nor on offset. Backwards they
+    are the same numbers in another order.
+
+    Parameters
+    ----------
+    m : Modality
+    index : ndarray of int, shape (n,)
+        Trials that have at least 20 frames.
+    view : callable
+        One of :func:`views`.
+
+    Returns
+    -------
+    Fingerprints
+    """
+    own = np.zeros((len(index), len(WEIGHTS)), dtype=np.float32)
+    changes = np.zeros((2, *own.shape), dtype=np.float32)
+    lengths = np.array([len(m.values[i]) for i in index])
+    for length in np.unique(lengths):
+        (same,) = np.nonzero(lengths == length)
+        per_block = max(1, BLOCK_MB * 2**20 // (8 * int(length) * len(m.channels)))
+        for start in range(0, len(same), per_block):
+            part = same[start : start + per_block]
+            values = _filled(np.stack([m.values[index[k]] for k in part]).astype(float), m.kind)
+            own[part] = _products(values, 0, 1, view)
+            changes[0, part] = _products(values, TRIM, 1, view) - own[part]
+            changes[1, part] = _products(values, 0, 1 - TRIM, view) - own[part]
+    return Fingerprints(own, changes)
+
+
+def _filled(values, kind) -> np.ndarray:
+    """Centred over time (an image as a whole), missing values at the mean."""
+    axis = (1, 2) if kind == "image" else 1
+    finite = np.isfinite(values)
+    values = np.where(finite, values, 0)
+    mean = values.sum(axis=axis, keepdims=True) / np.maximum(finite.sum(axis=axis, keepdims=True), 1)
+    return np.where(finite, values - mean, 0)
+
+
+def _products(values, start, end, view) -> np.ndarray:
+    """Of the means of equal parts of what lies on straight lines between the frames, from the first to the last one."""
+    last = values.shape[1] - 1
+    to_edge = last * np.linspace(start, end, BINS + 1)[:, None] - np.arange(last + 1)
+    before = np.clip(to_edge, -1, 0)
+    after = np.clip(to_edge, 0, 1)
+    weights = np.diff((before + 1) ** 2 / 2 + after - after**2 / 2, axis=0) * BINS / (last * (end - start))
+    x = view(_steady_to_zero(weights @ values, values))
+    products = x @ x.swapaxes(1, 2)
+    trace = np.trace(products, axis1=1, axis2=2)[:, None, None]
+    return (products / np.where(trace > 0, trace, 1))[:, PAIRS[0], PAIRS[1]] * WEIGHTS
+
+
+def _steady_to_zero(means, values) -> np.ndarray:
+    """Centred over time; a channel that changes by rounding only is zero."""
+    means = means - means.mean(axis=1, keepdims=True)
+    largest = np.abs(values).max(axis=(1, 2), keepdims=True)
+    return np.where(means.std(axis=1, keepdims=True) > 1e-6 * largest, means, 0)
+
+
+def _standardised(x) -> np.ndarray:
+    spread = x.std(axis=1, keepdims=True)
+    return x / np.where(spread > 0, spread, 1)
+
+
+def distances(prints: Fingerprints, these, those) -> np.ndarray:
+    """Between pairs of recordings, forwards or backwards, however a little was cut from their ends.
+
+    The difference less what small cuts explain, to the first order, with the changes of both recordings
+    averaged: the tangent distance [1]_.
+
+    Parameters
+    ----------
+    prints : Fingerprints
+    these, those : ndarray of int, shape (k,)
+
+    Returns
+    -------
+    ndarray, shape (k,)
+
+    References
+    ----------
+    .. [1] Simard, P. et al. (1998). Transformation invariance in pattern recognition: tangent distance and tangent
+       propagation. Neural Networks: Tricks of the Trade, doi 10.1007/3-540-49430-8_13.
+    """
+    own, other = prints.own[these], prints.own[those]
+    change, other_change = prints.changes[:, these], prints.changes[:, those]
+    forwards = _unexplained(other - own, *(change + other_change))
+    # Backwards the start is the end.
+    backwards = _unexplained(other[:, BACKWARDS] - own, *(change + other_change[::-1, :, BACKWARDS]))
+    return np.sqrt(np.minimum(forwards, backwards))
+
+
+def _unexplained(d, a, b) -> np.ndarray:
+    """Squares of the differences less their projection on two directions each."""
+
+    def dot(u, v):
+        return np.einsum("ij,ij->i", u, v)
+
+    aa, bb, ab, ad, bd = dot(a, a), dot(b, b), dot(a, b), dot(a, d), dot(b, d)
+    determinant = np.maximum(aa * bb - ab**2, 1e-4 * aa * bb + 1e-30)
+    explained = (bb * ad**2 - 2 * ab * ad * bd + aa * bd**2) / determinant
+    return np.maximum(dot(d, d) - np.maximum(explained, 0), 0)
