@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def write_trials(trials: TrialSet, path) -> Path:
     """
     path = Path(path)
     path = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
-    arrays, meta = {}, {"format": 1, "name": trials.name, "modalities": {}}
+    columns, meta = {}, {"format": 1, "name": trials.name, "modalities": {}}
     meta["table"] = {name: _plain_list(trials.table[name]) for name in trials.table}
     meta["history"] = [[entry.step, list(entry.fitted_on), list(entry.subjects)] for entry in trials.history]
     meta["report"] = None if trials.report is None else trials.report.to_dict()
@@ -37,13 +38,14 @@ def write_trials(trials: TrialSet, path) -> Path:
         for part in ("values", "frames", "time_s"):
             column = getattr(m, part)
             if column is not None:
-                arrays |= {f"{name}/{part}/{k}": v for k, v in _pack(column).items()}
-    arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+                columns[f"{name}/{part}"] = column
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(partial, "wb") as file:
-            np.savez(file, **arrays)
+        with zipfile.ZipFile(partial, "w") as archive:
+            for name, column in columns.items():
+                _write_column(archive, name, column)
+            _write_array(archive, "meta", [np.frombuffer(json.dumps(meta).encode(), np.uint8)])
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -93,11 +95,24 @@ def _plain_list(column: pd.Series) -> list:
     return values
 
 
-def _pack(column) -> dict[str, np.ndarray]:
+def _write_column(archive, name, column) -> None:
+    """The arrays of a column end to end, and their shapes; a trial without one has -1."""
     present = [a for a in column if a is not None]
     ndim = present[0].ndim if present else 1
     shapes = np.array([(-1,) * ndim if a is None else a.shape for a in column]).reshape(len(column), ndim)
-    return {"data": np.concatenate([a.ravel() for a in present]) if present else np.empty(0), "shapes": shapes}
+    _write_array(archive, f"{name}/data", present)
+    _write_array(archive, f"{name}/shapes", [shapes], shapes.shape)
+
+
+def _write_array(archive, name, parts, shape=None) -> None:
+    """One array of an .npz file from its parts, of which no second copy is made in memory."""
+    dtype = np.result_type(*parts) if parts else np.dtype(float)
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
+    header["shape"] = (sum(part.size for part in parts),) if shape is None else shape
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        for part in parts:
+            member.write(np.ascontiguousarray(part, dtype).tobytes())
 
 
 def _unpack(data, shapes) -> np.ndarray:
