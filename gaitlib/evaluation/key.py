@@ -23,10 +23,11 @@ FILES_THAT_COMPUTE = ("recipes.py", "classifier.py", "evaluation/fold.py")
 VERSIONS = ("gaitlib", "keras", "numpy", "sklearn")
 
 
-def describe(name, model, trials, protocol, folds, seed, n_threads) -> dict:
+def describe(name, model, trials, about, protocol, folds, seed, n_threads) -> dict:
     """Data, protocol, folds, steps, network, training, code, device and versions, as plain JSON.
 
-    Everything is built once here, before anything is trained: a mistake in the last model costs no hours.
+    Everything is built once here, before anything is trained: a mistake in the last model costs no hours. ``about`` is
+    what is known of the trials (:class:`gaitlib.results.stored.About`), whose digest is computed once a benchmark.
     """
     try:
         saving.check_can_be_saved(model.get_params(deep=False))
@@ -38,7 +39,7 @@ def describe(name, model, trials, protocol, folds, seed, n_threads) -> dict:
     registered = model.builder().info
     modules = [*VERSIONS, backend, *(registered.requires if registered else ())]
     return {
-        "data": {"name": trials.name, "digest": trials.digest(), "trials": len(trials)},
+        "data": {"name": trials.name, "digest": about.digest, "trials": len(trials)},
         "protocol": saving.spec(protocol),
         "folds": {f.name: saving.digest([f.train, f.validation, f.test]) for f in folds},
         "classifier": saving.spec(clone(model).set_params(progress=False)),

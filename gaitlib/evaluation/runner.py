@@ -102,12 +102,18 @@ def benchmark(
             set_device(**chosen_device())  # else what is built here would take all memory from the folds
     if has_gpu() and effective_n_jobs(n_jobs) > 1:
         raise GaitDataError("folds cannot share a GPU: use n_jobs=1 there")
+    about = About.of(trials)
     planned = [
-        (name, model, protocol, describe(name, model, trials, protocol, folds_of[protocol.name], seed, n_threads))
+        (
+            name,
+            model,
+            protocol,
+            describe(name, model, trials, about, protocol, folds_of[protocol.name], seed, n_threads),
+        )
         for name, model in named.items()
         for protocol in protocols
     ]
-    about, places, missing = About.of(trials), [], []
+    places, missing = [], []
     for name, _, protocol, description in planned:
         label = re.sub(r"[^A-Za-z0-9_]+", "-", f"{name}-{type(protocol).__name__}")
         run = {"model": name, "what": named[name].builder().what, "protocol": protocol.name}

@@ -30,6 +30,7 @@ from gaitlib.evaluation.fold import fold_seed
 from gaitlib.evaluation.key import _canonical, _code, describe
 from gaitlib.models import Builder, info
 from gaitlib.preprocessing import CentrePelvis, Crop, FillMissing, Frames, Step, SummaryStatistics, Tensors
+from gaitlib.results.stored import About
 from gaitlib.saving import digest
 
 TREES = GaitClassifier(Builder("extra_trees", n_estimators=30))
@@ -416,7 +417,9 @@ def test_a_damaged_fold_is_trained_again(tiny_trials, tmp_path, file):
 def test_the_key_changes_with_everything_that_matters(tiny_trials):
     def key(model=None, trials=tiny_trials, protocol=None, seed=0):
         protocol = protocol or SubjectHoldout()
-        return digest(describe("net", model or tiny(), trials, protocol, protocol.folds(trials), seed, n_threads=1))
+        return digest(
+            describe("net", model or tiny(), trials, About.of(trials), protocol, protocol.folds(trials), seed, 1)
+        )
 
     relabelled = tiny_trials.table.assign(label=np.roll(tiny_trials.labels, 1))
     cases = {
