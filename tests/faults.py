@@ -1,4 +1,4 @@
-"""Twenty faults that the suite must catch: a test that cannot fail proves nothing.
+"""Twenty-two faults that the suite must catch: a test that cannot fail proves nothing.
 
 Each gives a wrong number without a word. One after the other is put into a copy of the checkout, where the tests that
 should see it are run::
@@ -106,6 +106,20 @@ FAULTS = [
         "values.mean(), stats.sem(values))",
         "values.mean(), stats.sem(values, ddof=0))",
         ("tests/results/test_intervals.py",),
+    ),
+    Fault(
+        "interval-without-the-person-not-met",
+        "gaitlib/results/intervals.py",
+        "np.sort(np.append(values, 1.0))",
+        "np.sort(np.append(values, np.max(values)))",
+        ("tests/results/test_intervals.py",),
+    ),
+    Fault(
+        "labels-of-people-shuffled-among-walks",
+        "gaitlib/evaluation/shuffling.py",
+        '"walk": table["walk"], "trial": table["trial"]}',
+        '"walk": table["walk"], "trial": table["trial"]}\n    units.pop("subject")',
+        ("tests/evaluation/test_shuffling.py",),
     ),
     Fault(
         "temperature-fitted-on-test-trials",

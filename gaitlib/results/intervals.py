@@ -131,7 +131,7 @@ def interval_columns(values) -> dict:
     Examples
     --------
     >>> {name: round(end, 3) for name, end in interval_columns([0.8, 0.9, 1.0, np.nan]).items()}
-    {'low': 0.271, 'high': 1.0, 't_low': 0.652, 't_high': 1.0}
+    {'low': 0.262, 'high': 0.987, 't_low': 0.652, 't_high': 1.0}
     """
     values = np.asarray(values, dtype=float)
     values = values[~np.isnan(values)]

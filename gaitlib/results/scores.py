@@ -69,11 +69,11 @@ def chance(predictions) -> float:
 
     Examples
     --------
-    >>> chance(pd.DataFrame({"subject": list("aaaabc"), "label": ["x", "x", "x", "x", "y", "y"]})).round(3)
-    0.667
+    >>> chance(pd.DataFrame({"subject": list("aaaabc"), "label": ["x", "x", "x", "x", "y", "y"]}))
+    0.6666666666666666
     """
     share = predictions.groupby("subject")["label"].value_counts(normalize=True)
-    return share.unstack(fill_value=0).mean().max()
+    return float(share.unstack(fill_value=0).mean().max())
 
 
 def overall_scores(predictions, classes) -> dict:

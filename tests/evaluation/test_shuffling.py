@@ -9,6 +9,7 @@ import gaitlib
 from gaitlib import SubjectKFold, TrialKFold
 from gaitlib.evaluation import shuffling
 from gaitlib.evaluation.shuffling import look_alikes, shuffled_labels
+from gaitlib.models import Builder
 
 IDS = [f"{side}{k}" for k in range(4) for side in "ab"]
 
@@ -127,12 +128,13 @@ def of_people(n_people, n_walks, ids):
 
 
 def verdicts(trials, protocol, store):
-    runs = gaitlib.benchmark("extra_trees", trials, [protocol], store, progress=False)
+    trees = {"trees": Builder("extra_trees", n_estimators=30)}
+    runs = gaitlib.benchmark(trees, trials, [protocol], store, progress=False)
     return [f for f in runs.audit(permutations=1).findings if f.check == "shuffled labels"]
 
 
 def test_a_model_that_recognises_the_person_is_suspect_where_people_are_known(tmp_path):
-    (found,) = verdicts(of_people(8, 2, lambda i, p: f"s{p}"), TrialKFold(2, validation=False), tmp_path)
+    (found,) = verdicts(of_people(10, 4, lambda i, p: f"s{p}"), TrialKFold(2, validation=False), tmp_path)
     assert found.verdict == "suspect"
     assert found.detail.startswith("accuracy 1.000 on labels shuffled among subjects, chance is 0.500")
 
