@@ -211,7 +211,8 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         """
         if not hasattr(self, "steps_"):
             raise GaitDataError("this GaitClassifier is not fitted: call fit(training_trials) first")
-        trials = aligned(trials, self.recorded_)
+        if hasattr(self, "recorded_"):  # saved by an earlier version, it does not know
+            trials = aligned(trials, self.recorded_)
         *steps, last = (step for step in self.steps_ if step not in (None, "passthrough"))
         for step in steps:
             trials = step.transform(trials)

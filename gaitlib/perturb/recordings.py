@@ -139,7 +139,7 @@ def _of_fold(classifier, trials, places, perturbations, seed) -> pd.DataFrame:
     is_network = isinstance(last, Tensors)
     if is_network:
         last.set_params(allow_missing=True)
-    for learnt in classifier.recorded_.values():
+    for learnt in getattr(classifier, "recorded_", {}).values():
         learnt["rates_hz"] = None  # what another rate does is what is asked
     for name, perturbation in perturbations.items():
         for level in perturbation.levels(reads) if is_network or not perturbation.networks_only else ():
