@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from gaitlib.audit.confounders import hidden_signals
 from gaitlib.audit.copies import Copies
-from gaitlib.audit.hidden_signals import hidden_signals
 from gaitlib.audit.receipt import VERDICTS, Finding
 
 OF_WALK = 0.05  # where no more walks have two labels, a label is that of a walk
@@ -28,7 +28,7 @@ def audit_split(trials, protocol, folds, copies: Copies) -> list[Finding]:
         whether trials with the same or nearly the same content, or of the same file, stand on both sides; whether a
         step that the trials have been through (their history) had learnt from what is tested. Once for all folds:
         whether one recording has two labels, and what else tells the class
-        (:func:`gaitlib.audit.hidden_signals.hidden_signals`).
+        (:func:`gaitlib.audit.confounders.hidden_signals`).
     """
     unjudged = [
         Finding(f"near copies of {name}", protocol.name, "", "unseen", reason)

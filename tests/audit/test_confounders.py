@@ -5,8 +5,8 @@ import pytest
 
 from gaitlib import LeaveOneSubjectOut, TrialSet
 from gaitlib.audit.checks import audit_split
+from gaitlib.audit.confounders import hidden_signals
 from gaitlib.audit.copies import Copies, find_copies
-from gaitlib.audit.hidden_signals import hidden_signals
 
 N_PEOPLE = 24
 
