@@ -16,6 +16,7 @@ import pandas as pd
 import gaitlib
 from gaitlib import TrialSet
 from gaitlib.audit.copies import near_copies, shared_content
+from gaitlib.datasets.synthetic import synthetic_forces
 
 COPIES = 20  # planted of each kind
 PHASE = np.linspace(0, 2 * np.pi, 101)
@@ -226,7 +227,7 @@ HONEST = {
     "periodic, noise of 0.1 %, one phase": lambda: periodic(1e-3, True),
     "periodic, noise of 5 %, one phase": lambda: periodic(0.05, True),
     "synthetic walks": lambda: gaitlib.synthetic_trials(n_subjects=6, n_walks=3, seed=0),
-    "synthetic forces": lambda: gaitlib.datasets.synthetic.synthetic_forces(n_subjects=40),
+    "synthetic forces": lambda: synthetic_forces(n_subjects=40),
 }
 
 

@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from gaitlib.audit.confounders import hidden_signals
 from gaitlib.audit.copies import Copies
 from gaitlib.audit.receipt import VERDICTS, Finding
+
+OF_WALK = 0.05  # where no more walks have two labels, a label is that of a walk
 
 
 def audit_split(trials, protocol, folds, copies: Copies) -> list[Finding]:
@@ -23,7 +26,9 @@ def audit_split(trials, protocol, folds, copies: Copies) -> list[Finding]:
     list of Finding
         For each fold: whether subjects, walks and the other columns of the claim stand apart, also in validation;
         whether trials with the same or nearly the same content, or of the same file, stand on both sides; whether a
-        step that the trials have been through (their history) had learnt from what is tested.
+        step that the trials have been through (their history) had learnt from what is tested. Once for all folds:
+        whether one recording has two labels, and what else tells the class
+        (:func:`gaitlib.audit.confounders.hidden_signals`).
     """
     unjudged = [
         Finding(f"near copies of {name}", protocol.name, "", "unseen", reason)
@@ -48,7 +53,23 @@ def audit_split(trials, protocol, folds, copies: Copies) -> list[Finding]:
             "earlier steps": _steps(trials, protocol, fold, earlier),
         }
         findings += [Finding(check, protocol.name, fold.name, *found) for check, found in checks.items()]
-    return findings + unjudged
+    verdict, detail = _labels(trials, copies.shared)
+    findings.append(Finding("labels", protocol.name, "", verdict, detail))
+    return findings + unjudged + hidden_signals(trials, protocol)
+
+
+def _labels(trials, shared):
+    """Whether copies have the same label, and the trials of a walk, unless labels of many walks vary."""
+    label = pd.Series(trials.labels, index=trials.ids)
+    differ = (label[shared["trial"]].to_numpy() != label[shared["other"]].to_numpy()).astype(bool)
+    if differ.any():
+        pairs = [f"{r.trial} and {r.other}" for r in shared[differ].itertuples()]
+        return "suspect", f"the same recording with two labels: {_first(pairs)}"
+    n_labels = trials.table.groupby("walk")["label"].agg(["nunique", "size"]).query("size > 1")["nunique"]
+    mixed = n_labels.index[n_labels > 1]
+    if 0 < len(mixed) < OF_WALK * len(n_labels):
+        return "suspect", f"trials of one walk with two labels, where others have one: {_first(mixed)}"
+    return "ok", "no recording has two labels"
 
 
 class _Table:

@@ -15,7 +15,8 @@ from gaitlib.audit.periodic import repeats_itself
 NEIGHBOURS = 10
 FIRST_SPACING = 5  # the dimension is told from the fifth neighbour on: nearer ones may be copies
 NEARER = 0.25
-CHANCE = 0.001
+CHANCE = 0.01
+SAME = 1e-3  # of a fingerprint, whose numbers have a square sum of at most one
 FEWEST_WALKS = 20
 FEWEST_PAIRS = 20  # of walks of one person
 CANDIDATES, MOST_CANDIDATES = 32, 512  # are looked up for each trial, by so many numbers:
@@ -45,13 +46,13 @@ def near_copies(trials) -> pd.DataFrame:
 
     A near copy is four times nearer than the tenth nearest walk, and nearer than chance allows: were trials strewn
     evenly over ``D`` dimensions, the nearest would be nearer than a share ``r`` of the distance to the tenth with
-    probability ``1 - (1 - r**D)**9``, which times the number of trials must be below 0.001. ``D`` is told from the
+    probability ``1 - (1 - r**D)**9``, which times the number of trials must be below 0.01. ``D`` is told from the
     spacings of the fifth to the tenth neighbour [1]_, averaged over a trial and its neighbours; departing from [1]_,
     nearer neighbours are not used, so that up to three copies of every trial do not hide each other. Five do.
 
     Walks of one person lie closer together than that. Two of them must also be nearer than walks of one person are:
     the squares of their ratios are taken for chi-square of as many degrees of freedom as their quartiles tell, and so
-    near a pair must be expected less than 0.001 times. Where one person's walks lie closer than those of others, so
+    near a pair must be expected less than 0.01 times. Where one person's walks lie closer than those of others, so
     that they are all alike, its own median counts.
 
     Parameters
@@ -111,11 +112,12 @@ def _near_of_any_view(trials, m, index) -> tuple[dict, list]:
 
 def _near(walks, subjects, prints) -> tuple[list, int]:
     """Pairs with their ratios, and how many pairs of one person there are, if they are too few to be judged."""
+    if np.abs(prints.own).max() < SAME:  # all alike, as clocks
+        return [], 0
     walk, subject = pd.factorize(walks)[0], pd.factorize(subjects)[0]
     distance, other = _nearest_walks(walk, prints)
     # Where even the tenth is the same within a thousandth, as among clocks, nearness tells nothing.
-    floor = 1e-3 * np.linalg.norm(prints.own, axis=1, keepdims=True)
-    ratio = distance / np.where(distance[:, -1:] > floor, distance[:, -1:], np.nan)
+    ratio = distance / np.where(distance[:, -1:] > SAME, distance[:, -1:], np.nan)
     unlikely = len(ratio) * chance(ratio, _dimension(ratio, other)) < CHANCE
     judged = (ratio < NEARER) & unlikely
     own = subject[other] == subject[:, None]
@@ -142,7 +144,7 @@ def _nearest_walks(walk, prints) -> tuple[np.ndarray, np.ndarray]:
         lacking = []
         for part in np.array_split(rows, max(1, len(rows) * k // PAIRS_AT_ONCE)):
             near = tree.query(places[part], k)[1]
-            d = distances(prints, np.repeat(part, k), near.ravel()).reshape(near.shape)
+            d = distances(prints, part, near)
             d[walk[near] == walk[part][:, None]] = np.inf
             order = np.argsort(d, axis=1)
             near, d = np.take_along_axis(near, order, axis=1), np.take_along_axis(d, order, axis=1)

@@ -22,6 +22,7 @@ class Fingerprints(NamedTuple):
     Attributes
     ----------
     own : ndarray, shape (n, 210)
+        Less the mean of all, forwards and backwards.
     changes : ndarray, shape (2, n, 210)
         How they change where a fiftieth is cut from the start, or from the end.
     """
@@ -90,7 +91,8 @@ def fingerprints(m, index, view) -> Fingerprints:
             own[part] = _products(values, 0, 1, view)
             changes[0, part] = _products(values, TRIM, 1, view) - own[part]
             changes[1, part] = _products(values, 0, 1 - TRIM, view) - own[part]
-    return Fingerprints(own, changes)
+    centre = own.mean(axis=0)
+    return Fingerprints(own - (centre + centre[BACKWARDS]) / 2, changes)
 
 
 def _filled(values, kind) -> np.ndarray:
@@ -128,40 +130,40 @@ def _standardised(x) -> np.ndarray:
 
 
 def distances(prints: Fingerprints, these, those) -> np.ndarray:
-    """Between pairs of recordings, forwards or backwards, however a little was cut from their ends.
+    """Between recordings, forwards or backwards, however a little was cut from the ends of the first.
 
-    The difference less what small cuts explain, to the first order, with the changes of both recordings
-    averaged: the tangent distance [1]_.
+    The difference less what small cuts explain, to the first order: the tangent distance [1]_, of one side.
 
     Parameters
     ----------
     prints : Fingerprints
-    these, those : ndarray of int, shape (k,)
+    these : ndarray of int, shape (n,)
+    those : ndarray of int, shape (n, k)
+        The recordings that each is compared with.
 
     Returns
     -------
-    ndarray, shape (k,)
+    ndarray, shape (n, k)
 
     References
     ----------
     .. [1] Simard, P. et al. (1998). Transformation invariance in pattern recognition: tangent distance and tangent
        propagation. Neural Networks: Tricks of the Trade, doi 10.1007/3-540-49430-8_13.
     """
-    own, other = prints.own[these], prints.own[those]
-    change, other_change = prints.changes[:, these], prints.changes[:, those]
-    forwards = _unexplained(other - own, *(change + other_change))
-    # Backwards the start is the end.
-    backwards = _unexplained(other[:, BACKWARDS] - own, *(change + other_change[::-1, :, BACKWARDS]))
-    return np.sqrt(np.minimum(forwards, backwards))
+    own, other = prints.own[these][:, None], prints.own[those]
+    first, second = prints.changes[:, these]
+    first = _unit(first)
+    second = _unit(second - (first * second).sum(axis=1, keepdims=True) * first)
+    ways = np.stack([own[:, 0], first, second], axis=2)  # (n, 210, 3)
+    least = np.inf
+    for way in (ways, ways[:, BACKWARDS]):
+        along = other @ way
+        along[..., 1:] -= (way[:, :, :1].swapaxes(1, 2) @ way)[..., 1:]
+        square = np.square(other).sum(axis=2) + np.square(own).sum(axis=2) - 2 * along[..., 0]
+        least = np.minimum(least, square - np.square(along[..., 1:]).sum(axis=2))
+    return np.sqrt(np.maximum(least, 0))
 
 
-def _unexplained(d, a, b) -> np.ndarray:
-    """Squares of the differences less their projection on two directions each."""
-
-    def dot(u, v):
-        return np.einsum("ij,ij->i", u, v)
-
-    aa, bb, ab, ad, bd = dot(a, a), dot(b, b), dot(a, b), dot(a, d), dot(b, d)
-    determinant = np.maximum(aa * bb - ab**2, 1e-4 * aa * bb + 1e-30)
-    explained = (bb * ad**2 - 2 * ab * ad * bd + aa * bd**2) / determinant
-    return np.maximum(dot(d, d) - np.maximum(explained, 0), 0)
+def _unit(rows) -> np.ndarray:
+    size = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(size > 1e-6, size, np.inf)

@@ -11,7 +11,8 @@ VERDICTS = ("leak", "suspect", "unseen", "ok")  # the worst first
 CANNOT_SEE = (
     "a builder or step of your own that loads weights, statistics or labels from a file",
     "one person under two names, where the recordings differ",
-    "recordings that were both cut and changed, or that resemble each other for another reason",
+    "copies that were both cut and changed, smoothed until steps lose their shape, warped in time, differentiated (as "
+    "velocities), mixed with other recordings, or repeat themselves so well that two recordings may be the same",
     "steps outside gaitlib, before the trials were loaded",
     "models, settings, subjects or classes chosen by looking at these test results",
     "labels that follow from the recordings or from predictions, and whatever stands for the label in the data",
@@ -25,6 +26,7 @@ REMEDIES = {
     "validation": "cut validation by whole subjects or walks, as the protocols of gaitlib do",
     "copies": "remove the copies, or give trials of one recording the same walk and subject",
     "near copies": "look at these pairs; remove copies, or give trials of one recording the same walk and subject",
+    "labels": "look at these trials and give one recording one label",
     "recording files": "give trials of one recording the same walk and subject",
     "earlier steps": "give the raw trials and put that step into GaitClassifier(steps=...)",
     "steps": "fit the step inside the fold: give it unfitted in GaitClassifier(steps=...)",

@@ -15,6 +15,7 @@ from scipy.io import loadmat
 import gaitlib
 from gaitlib import TrialSet
 from gaitlib.audit.copies import _dimension, chance, find_copies, near_copies, shared_content
+from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, mirror_map, skeleton_channels
 
 GRF = "clinical_grf/2021_acm_small_dataset_v3_aff-unaff-nonorm_{}_.mat"
 
@@ -226,6 +227,101 @@ def test_changed_copies_of_clones_are_found(change):
     copied = list(range(3, 360, 36))
     found = near_copies(with_copies(trials, copied, CHANGES[change]))
     assert len(found_originals(found)) >= 9
+
+
+def turned(v, degrees=40):
+    """About the vertical axis."""
+    v = v.reshape(len(v), -1, 3).copy()
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    v[..., :2] = v[..., :2] @ np.array([[cos, sin], [-sin, cos]])
+    return v.reshape(len(v), -1)
+
+
+def mirrored(v):
+    order, sign = mirror_map(skeleton_channels(AZURE_KINECT_JOINTS))
+    return v[:, order] * sign
+
+
+def centred_on_the_pelvis(v):
+    v = v.reshape(len(v), -1, 3)
+    return (v - v[:, :1]).reshape(len(v), -1)
+
+
+AUGMENTED = {
+    "mirrored": mirrored,
+    "an axis negated": lambda v: v * np.tile([-1, 1, 1], v.shape[1] // 3),
+    "channels permuted": lambda v: v[:, np.random.default_rng(0).permutation(v.shape[1])],
+    "turned": turned,
+    "reversed in time": lambda v: v[::-1],
+    "every second frame": lambda v: v[::2],
+    "twice the frames": lambda v: resampled(v, 2),
+    "smoothed": lambda v: (v[:-2] + v[1:-1] + v[2:]) / 3,
+    "offset": lambda v: v + 5,
+    "centred on the pelvis": centred_on_the_pelvis,
+    "jitter of 1 cm": lambda v: v + np.random.default_rng(0).normal(0, 0.01, v.shape),
+    "mirrored, turned and centred": lambda v: centred_on_the_pelvis(turned(mirrored(v))),
+    "mirrored and reversed, with noise": lambda v: noisy(mirrored(v)[::-1]),
+}
+
+
+@pytest.mark.parametrize("change", AUGMENTED)
+def test_augmented_copies_are_found(change, synthetic_walks):
+    copied = list(range(2, 108, 12))
+    found = near_copies(with_copies(synthetic_walks, copied, AUGMENTED[change]))
+    assert found_originals(found) == synthetic_walks.ids[copied].tolist()
+
+
+def stride(person, within, rng):
+    """Of 101 points; a person varies by a part of the spread between people."""
+    own, phase = np.random.default_rng(1000 + person), np.linspace(0, 2 * np.pi, 101)[:, None, None]
+    order = np.arange(1, 6)
+    size, start = own.normal(size=(6, 5)) / order, own.uniform(0, 6, size=(6, 5))
+    size = size + within * rng.normal(size=size.shape) / order
+    return (size * np.sin(order * phase + start)).sum(axis=2)
+
+
+@pytest.mark.parametrize("each", [2, 5])
+@pytest.mark.parametrize("within", [0.05, 0.1, 0.2, 0.3])
+def test_like_strides_of_one_person_are_no_copies(within, each):
+    rng = np.random.default_rng(1)
+    people = np.repeat(np.arange(30), each)
+    strides = [stride(person, within, rng) for person in people]
+    assert near_copies(trials_of(strides, people)).empty
+    copies = [2 * own[::-1] for own in strides[::15]]
+    names = [f"trial{i:03d}" for i in range(len(strides))]
+    named = [*names, *(f"{names[i]} copy" for i in range(0, len(strides), 15))]
+    strangers = [f"stranger {i}" for i in range(len(copies))]
+    found = near_copies(trials_of([*strides, *copies], [*people, *strangers], trial=named))
+    pairs = set(zip(found["trial"], found["other"], strict=True))
+    assert pairs >= {(own, f"{own} copy") for own in names[::15]}
+    # What is like the copy besides is another stride of the person copied.
+    assert all(int(a[5:8]) // each == int(b[5:8]) // each for a, b in pairs)
+
+
+def test_a_copy_among_the_strides_of_one_person_is_found():
+    rng = np.random.default_rng(1)
+    people = np.repeat(np.arange(30), 5)
+    strides = [stride(person, 0.3, rng) for person in people]
+    strides[7] = strides[5][::-1] * 2
+    assert near_copies(trials_of(strides, people))[["trial", "other"]].to_numpy().tolist() == [["trial005", "trial007"]]
+
+
+def periodic(rng, noise, same_start):
+    """A person's five recordings of a wave whose period is whole frames."""
+    shape, start, period = rng.normal(size=(2, 3)), rng.uniform(0, 6, size=(2, 3)), rng.integers(20, 40)
+    at = [(np.arange(200) + (0 if same_start else rng.integers(period))) * 2 * np.pi / period for _ in range(5)]
+    waves = [(shape * np.sin(np.arange(1, 4) * t[:, None, None] + start)).sum(axis=2) for t in at]
+    return [np.float32(w) + noise * rng.normal(size=w.shape) for w in waves]
+
+
+@pytest.mark.parametrize("same_start", [True, False])
+@pytest.mark.parametrize("noise", [0, 1e-3, 0.05])
+def test_clean_periodic_signals_are_no_copies(noise, same_start):
+    rng = np.random.default_rng(0)
+    waves = [wave for _ in range(20) for wave in periodic(rng, noise, same_start)]
+    found = find_copies(trials_of(waves, np.repeat(np.arange(20), 5)))
+    assert found.shared.empty
+    assert found.near.empty
 
 
 def test_changed_copies_of_kinect_recordings_are_found(real_kinect_zip):
