@@ -11,12 +11,12 @@ from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.attention_maps import attention_weights
 from gaitlib.explain.gradients import gradient_x_input, integrated_gradients, smooth_grad
+from gaitlib.explain.inputs import logits_of
 from gaitlib.explain.layerwise.propagation import check_logits, lrp
 from gaitlib.explain.linear_models import linear
 from gaitlib.explain.occluding import occlusion
 from gaitlib.preprocessing.samples import mean_over_samples
 from gaitlib.results.runs import Runs
-from gaitlib.training import predict_network
 from gaitlib.trials import TrialSet
 from gaitlib.trials.modality import Modality, object_array
 
@@ -133,7 +133,7 @@ def _of_arrays(network, inputs, target, method, settings) -> Relevance:
         raise GaitDataError(f"the network reads {', '.join(x.name for x in network.inputs)}; give '{missing[0]}' too")
     inputs = {x.name: np.asarray(inputs[x.name], np.float32) for x in network.inputs}
     n = _check_arrays(network, inputs)
-    predicted = predict_network(network, inputs).argmax(axis=1)
+    predicted = logits_of(network, inputs).argmax(axis=1)
     if isinstance(target, str) and target != "predicted":
         raise GaitDataError(f"target '{target}': a plain network knows no class names; give class numbers")
     if np.ndim(target) == 1 and len(target) != n:

@@ -4,8 +4,6 @@ import keras
 import numpy as np
 from scipy.special import softmax
 
-from gaitlib.models.contract import as_read
-
 PREDICT_BATCH = 256
 
 
@@ -18,7 +16,7 @@ def predict_network(network, inputs) -> np.ndarray:
     batch_size = PREDICT_BATCH if n > 32 else 32
     rows = np.minimum(np.arange(-(-n // batch_size) * batch_size), n - 1)
     logits = [
-        keras.ops.convert_to_numpy(network.predict_on_batch(as_read(network, {n: x[part] for n, x in inputs.items()})))
+        keras.ops.convert_to_numpy(network.predict_on_batch({name: x[part] for name, x in inputs.items()}))
         for part in np.split(rows, len(rows) // batch_size)
     ]
     return softmax(np.concatenate(logits)[:n].astype(np.float64), axis=1)
