@@ -28,6 +28,7 @@ from gaitlib.results.stored import RUN_COLUMNS, TEXT_COLUMNS, About
 from gaitlib.training.device import chosen_device, has_gpu, set_device
 
 GIVE_UP_AFTER = 3  # folds that failed for one reason
+_LAST_COPIES = {}  # by the digest of the trials
 
 
 def benchmark(
@@ -93,7 +94,8 @@ def benchmark(
     named = _named_models(models)
     _check_names(protocols, trials)
     folds_of = {protocol.name: protocol.folds(trials) for protocol in protocols}
-    copies = find_copies(trials)
+    about = About.of(trials)
+    copies = _copies_of(trials, about.digest)
     found = {p.name: audit_split(trials, p, folds_of[p.name], copies) for p in protocols}
     if strict:
         Receipt(sum(found.values(), []), trials.name).raise_leaks()
@@ -102,7 +104,6 @@ def benchmark(
             set_device(**chosen_device())  # else what is built here would take all memory from the folds
     if has_gpu() and effective_n_jobs(n_jobs) > 1:
         raise GaitDataError("folds cannot share a GPU: use n_jobs=1 there")
-    about = About.of(trials)
     planned = [
         (
             name,
@@ -166,6 +167,14 @@ def benchmark(
     if strict:
         receipt.raise_leaks()
     return TrainedRuns(runs, trials, custom_objects, receipt, again, protocols)
+
+
+def _copies_of(trials, digest):
+    """Copies among the trials; those of the last trials are kept, as controls and gaps ask about them again."""
+    if digest not in _LAST_COPIES:
+        _LAST_COPIES.clear()
+        _LAST_COPIES[digest] = find_copies(trials)
+    return _LAST_COPIES[digest]
 
 
 @dataclass(frozen=True, eq=False)
