@@ -132,8 +132,8 @@ FAULTS = [
     Fault(
         "uninitialised-memory-accepted",
         "gaitlib/preprocessing/repair.py",
-        "~(size <= limit) | ((size > 0) & (size < 1e-30))",
-        "~(size <= limit)",
+        "((size > 0) & (size < 1e-30)).any(axis=1)",
+        "(size < 0).any(axis=1)",
         ("tests/preprocessing/test_repair.py",),
     ),
     Fault(
@@ -161,7 +161,7 @@ FAULTS = [
     Fault(
         "long-trials-weigh-more",
         "gaitlib/classifier.py",
-        "1 / pd.Series(samples.trial).map(pd.Series(samples.trial).value_counts()).to_numpy(float)",
+        "(n_given / n_samples).loc[samples.trial].to_numpy(float)",
         "np.ones(len(samples))",
         ("tests/test_classifier.py",),
     ),
