@@ -15,7 +15,7 @@ from gaitlib.audit.periodic import repeats_itself
 NEIGHBOURS = 10
 FIRST_SPACING = 5  # the dimension is told from the fifth neighbour on: nearer ones may be copies
 NEARER = 0.25
-CHANCE = 0.01
+CHANCE, OWN_CHANCE = 0.01, 1e-5  # of walks of two people, of one person
 SAME = 1e-3  # of a fingerprint, whose numbers have a square sum of at most one
 FEWEST_WALKS = 20
 FEWEST_PAIRS = 20  # of walks of one person
@@ -51,9 +51,9 @@ def near_copies(trials) -> pd.DataFrame:
     nearer neighbours are not used, so that up to three copies of every trial do not hide each other. Five do.
 
     Walks of one person lie closer together than that. Two of them must also be nearer than walks of one person are:
-    the squares of their ratios are taken for chi-square of as many degrees of freedom as their quartiles tell, and so
-    near a pair must be expected less than 0.01 times. Where one person's walks lie closer than those of others, so
-    that they are all alike, its own median counts.
+    the squares of their ratios are taken for chi-square of as many degrees of freedom as their quartiles tell, which
+    they are only nearly, and so near a pair must be expected less than 0.00001 times. Where one person's walks lie
+    closer than those of others, so that they are all alike, its own median counts.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def _nearer_than_own(ratio, own, subject) -> np.ndarray:
     tight = walks_alike["median"].where(walks_alike["size"] > 2, half).clip(1e-9, half)
     scaled = ratio * (half / tight).reindex(subject).fillna(1).to_numpy()[:, None]
     square = (scaled / quarter) ** 2 * stats.chi2.ppf(0.75, degrees)
-    return len(ratios) * stats.chi2.cdf(square, degrees) < CHANCE
+    return len(ratios) * stats.chi2.cdf(square, degrees) < OWN_CHANCE
 
 
 def chance(ratio, dimension) -> np.ndarray:

@@ -39,7 +39,7 @@ def repeats_itself(values) -> bool:
     unlike = np.flatnonzero(alike < 0.5)
     if not len(unlike):
         return False
-    period = unlike[0] + alike[unlike[0] :].argmax()
+    period = max(2, unlike[0] + alike[unlike[0] :].argmax())  # the frame around it must not be the one that is told
     then = [x[period + 1 - k : n - k].ravel() for k in (period - 1, period, period + 1)]
     now = x[period + 1 :].ravel()
     then = np.stack(then, axis=1)

@@ -101,9 +101,8 @@ def test_what_is_damaged_or_something_else_is_named_and_the_rest_opens(store):
 def test_failed_folds_are_told_with_their_reason(tiny_trials, tmp_path):
     hot = GaitClassifier("compact_gru", training=gaitlib.Training(epochs=5, learning_rate=1e38, clip_norm=None))
     with pytest.warns(UserWarning, match="folds failed"):
-        runs = gaitlib.benchmark(
-            {"hot": hot}, tiny_trials, [gaitlib.SubjectHoldout()], store=tmp_path, progress=False
-        )
+        models = {"hot": hot, "majority": "majority"}
+        runs = gaitlib.benchmark(models, tiny_trials, [gaitlib.SubjectHoldout()], store=tmp_path, progress=False)
     pd.testing.assert_frame_equal(open_runs(tmp_path).failures(), runs.failures())
 
 
