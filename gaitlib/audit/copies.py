@@ -52,8 +52,8 @@ def near_copies(trials) -> pd.DataFrame:
 
     Walks of one person lie closer together than that. Two of them must also be nearer than walks of one person are:
     the squares of their ratios are taken for chi-square of as many degrees of freedom as their quartiles tell, which
-    they are only nearly, and so near a pair must be expected less than 0.00001 times. Where one person's walks lie
-    closer than those of others, so that they are all alike, its own median counts.
+    they are only nearly, and so near a pair must be expected less than 0.00001 times, or be the same but for rounding.
+    Where one person's walks lie closer than those of others, so that they are all alike, its own median counts.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def _near(walks, subjects, prints) -> tuple[list, int]:
     own = subject[other] == subject[:, None]
     n_own = int(np.isfinite(ratio[own]).sum())
     few = n_own if n_own < FEWEST_PAIRS else 0
-    judged &= ~own if few or not n_own else ~own | _nearer_than_own(ratio, own, subject)
+    judged &= ~own if few or not n_own else ~own | _nearer_than_own(ratio, own, subject) | (distance < SAME)
     return [(i, other[i, k], ratio[i, k]) for i, k in np.argwhere(judged)], few
 
 
