@@ -28,6 +28,8 @@ from gaitlib.results.stored import RUN_COLUMNS, TEXT_COLUMNS, About
 from gaitlib.training.device import chosen_device, has_gpu, set_device
 
 GIVE_UP_AFTER = 3  # folds that failed for one reason
+TRIES = 3  # where a worker of a cluster dies with data that no other has
+LOST = ("FutureCancelledError", "CancelledError")  # as Dask calls that
 _LAST_COPIES = {}  # by the digest of the trials
 
 
@@ -225,11 +227,19 @@ def _train_apart(tasks, cargo, n_jobs, lost_causes):
     """Train folds in fresh processes; yields each task with its outcome, or why it failed, as they end."""
     # A thread waits for each process. Another joblib backend that the caller has set, such as Dask, wins.
     parallel = Parallel(n_jobs, prefer="threads", return_as="generator_unordered")
-    try:
-        yield from parallel(delayed(_run_task)(cargo, task, lost_causes.reason(task.model)) for task in tasks)
-    except BaseException:  # interrupted, or the store cannot be written
-        NURSERY.end_all()
-        raise
+    left = {(task.place, task.fold.name): task for task in tasks}
+    for tries_left in reversed(range(TRIES)):
+        try:
+            for task, outcome in parallel(
+                delayed(_run_task)(cargo, task, lost_causes.reason(task.model)) for task in list(left.values())
+            ):
+                del left[task.place, task.fold.name]
+                yield task, outcome
+            return
+        except BaseException as error:  # interrupted, the store cannot be written, or a cluster lost what it was sent
+            NURSERY.end_all()
+            if not (tries_left and type(error).__name__ in LOST):
+                raise
 
 
 def _run_task(cargo, task, given_up):
