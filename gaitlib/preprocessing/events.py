@@ -146,6 +146,7 @@ def _events(time_s, points) -> Events | None:
 def _alternating_peaks(*signals) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the peaks of two signals, such that they alternate: of a run of one kind the highest is kept."""
     found = [find_peaks(s, prominence=PROMINENCE * np.ptp(np.percentile(s, [5, 95])))[0] for s in signals]
+    found = [np.setdiff1d(*pair) for pair in (found, found[::-1])]  # a peak of both at once is neither
     index = np.concatenate(found)
     height = np.concatenate([s[peaks] for s, peaks in zip(signals, found, strict=True)])
     kind = np.repeat([0, 1], [len(peaks) for peaks in found])

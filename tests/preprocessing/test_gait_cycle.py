@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from planted import planted_trials
 
@@ -138,6 +138,7 @@ def test_events_survive_noise_and_lost_frames(walker, seed):
 
 
 @given(seed=st.integers(0, 1000), n_frames=st.integers(2, 200), noise=st.floats(0.001, 0.5))
+@example(seed=1, n_frames=48, noise=0.125)  # a strike and a toe off at one moment
 def test_events_alternate_on_each_side_whatever_the_input(seed, n_frames, noise):
     rng = np.random.default_rng(seed)
     path = np.linspace(0, 3, n_frames)[:, None] * np.tile([0, 1.0, 0], 5)
