@@ -15,7 +15,7 @@ from gaitlib.audit.periodic import repeats_itself
 NEIGHBOURS = 10
 FIRST_SPACING = 5  # the dimension is told from the fifth neighbour on: nearer ones may be copies
 NEARER = 0.25
-CHANCE, OWN_CHANCE = 0.01, 1e-5  # of walks of two people, of one person
+CHANCE, OWN_CHANCE = 0.01, 1e-9  # of walks of two people, of one person
 SAME = 1e-3  # of a fingerprint, whose numbers have a square sum of at most one
 FEWEST_WALKS = 20
 FEWEST_PAIRS = 20  # of walks of one person
@@ -44,16 +44,17 @@ def near_copies(trials) -> pd.DataFrame:
     :func:`gaitlib.audit.fingerprint.fingerprints` do not see, or hardly. Not those that were both cut by a tenth and
     changed, velocities of the original, those warped in time, and mixtures of two recordings.
 
-    A near copy is four times nearer than the tenth nearest walk, and nearer than chance allows: were trials strewn
-    evenly over ``D`` dimensions, the nearest would be nearer than a share ``r`` of the distance to the tenth with
-    probability ``1 - (1 - r**D)**9``, which times the number of trials must be below 0.01. ``D`` is told from the
-    spacings of the fifth to the tenth neighbour [1]_, averaged over a trial and its neighbours; departing from [1]_,
-    nearer neighbours are not used, so that up to three copies of every trial do not hide each other. Five do.
+    A near copy is four times nearer than the tenth nearest walk of other people, and nearer than chance allows: were
+    trials strewn evenly over ``D`` dimensions, the nearest would be nearer than a share ``r`` of the distance to the
+    tenth with probability ``1 - (1 - r**D)**9``, which times the number of trials must be below 0.01. ``D`` is told
+    from the spacings of the fifth to the tenth neighbour [1]_, averaged over a trial and its neighbours; departing from
+    [1]_, nearer neighbours are not used, so that up to three copies of every trial do not hide each other. Five do.
 
-    Walks of one person lie closer together than that. Two of them must also be nearer than walks of one person are:
-    the squares of their ratios are taken for chi-square of as many degrees of freedom as their quartiles tell, which
-    they are only nearly, and so near a pair must be expected less than 0.00001 times, or be the same but for rounding.
-    Where one person's walks lie closer than those of others, so that they are all alike, its own median counts.
+    Walks of one person lie closer together than that. Two of them are judged in the same way among all walks, and must
+    also be nearer than walks of one person are: the squares of their ratios are taken for chi-square of as many degrees
+    of freedom as their quartiles tell, which they are only nearly, and so near a pair must be expected less than 1e-9
+    times, or be the same but for rounding. Where one person's walks lie closer than those of others, so that they are
+    all alike, its own median counts.
 
     Parameters
     ----------
@@ -115,20 +116,31 @@ def _near(walks, subjects, prints) -> tuple[list, int]:
     if np.abs(prints.own).max() < SAME:  # all alike, as clocks
         return [], 0
     walk, subject = pd.factorize(walks)[0], pd.factorize(subjects)[0]
-    distance, other = _nearest_walks(walk, prints)
-    # Where even the tenth is the same within a thousandth, as among clocks, nearness tells nothing.
-    ratio = distance / np.where(distance[:, -1:] > SAME, distance[:, -1:], np.nan)
-    unlikely = len(ratio) * chance(ratio, _dimension(ratio, other)) < CHANCE
-    judged = (ratio < NEARER) & unlikely
-    own = subject[other] == subject[:, None]
-    n_own = int(np.isfinite(ratio[own]).sum())
-    few = n_own if n_own < FEWEST_PAIRS else 0
-    judged &= ~own if few or not n_own else ~own | _nearer_than_own(ratio, own, subject) | (distance < SAME)
-    return [(i, other[i, k], ratio[i, k]) for i, k in np.argwhere(judged)], few
+    nearest, of_others = _nearest_walks(walk, subject, prints)
+    near = (of_others.ratio < NEARER) & _unlikely(of_others)
+    pairs = [(i, of_others.trial[i, k], of_others.ratio[i, k]) for i, k in np.argwhere(near)]
+    own = (subject[nearest.trial] == subject[:, None]) & np.isfinite(nearest.ratio)
+    if own.sum() < FEWEST_PAIRS:
+        return pairs, int(own.sum())
+    near = _unlikely(nearest) & (_nearer_than_own(nearest.ratio, own, subject) | (nearest.distance < SAME))
+    own &= (nearest.ratio < NEARER) & near
+    return pairs + [(i, nearest.trial[i, k], nearest.ratio[i, k]) for i, k in np.argwhere(own)], 0
 
 
-def _nearest_walks(walk, prints) -> tuple[np.ndarray, np.ndarray]:
-    """Distances to the nearest trials of the ten nearest other walks, (n, 10), and which trials, in order.
+class _Nearest(NamedTuple):
+    """The nearest trials of the ten nearest walks of each trial, (n, 10), in order."""
+
+    distance: np.ndarray
+    trial: np.ndarray
+
+    @property
+    def ratio(self) -> np.ndarray:
+        """Distance over that to the tenth; NaN where even that is the same, as among clocks."""
+        return self.distance / np.where(self.distance[:, -1:] > SAME, self.distance[:, -1:], np.nan)
+
+
+def _nearest_walks(walk, subject, prints) -> tuple[_Nearest, _Nearest]:
+    """Among all other walks, and among the walks of other people.
 
     Candidates are near in the first components of what is the same backwards. Where there are too few, the last one
     stands in the places of the others.
@@ -136,8 +148,8 @@ def _nearest_walks(walk, prints) -> tuple[np.ndarray, np.ndarray]:
     both_ways = (prints.own + prints.own[:, BACKWARDS]) / 2
     places = PCA(min(COMPONENTS, *both_ways.shape), svd_solver="covariance_eigh").fit_transform(both_ways)
     tree = KDTree(places)
-    distance = np.full((len(walk), NEIGHBOURS), np.nan)
-    other = np.zeros((len(walk), NEIGHBOURS), dtype=int)
+    distance = np.full((2, len(walk), NEIGHBOURS), np.nan)
+    other = np.zeros(distance.shape, dtype=int)
     rows, k = np.arange(len(walk)), CANDIDATES
     while len(rows):
         k = min(k, len(walk))
@@ -146,25 +158,31 @@ def _nearest_walks(walk, prints) -> tuple[np.ndarray, np.ndarray]:
             near = tree.query(places[part], k)[1]
             d = distances(prints, part, near)
             d[walk[near] == walk[part][:, None]] = np.inf
-            order = np.argsort(d, axis=1)
-            near, d = np.take_along_axis(near, order, axis=1), np.take_along_axis(d, order, axis=1)
-            # The first trial of each walk: its place is the least among those of that walk.
-            by_walk = np.argsort(walk[near], axis=1, kind="stable")
-            sorted_walk = np.take_along_axis(walk[near], by_walk, axis=1)
-            again = np.zeros(near.shape, dtype=bool)
-            np.put_along_axis(again, by_walk[:, 1:], sorted_walk[:, 1:] == sorted_walk[:, :-1], axis=1)
-            d[again] = np.inf
-            order = np.argsort(d, axis=1, kind="stable")[:, :NEIGHBOURS]
-            near, d = np.take_along_axis(near, order, axis=1), np.take_along_axis(d, order, axis=1)
-            n_found = np.isfinite(d).sum(axis=1)
-            last = np.minimum(np.arange(NEIGHBOURS), n_found[:, None] - 1)
-            other[part] = np.take_along_axis(near, last, axis=1)
-            distance[part] = np.take_along_axis(d, last, axis=1)
+            distance[0, part], other[0, part], _ = _ten_walks(walk, near, d)
+            d[subject[near] == subject[part][:, None]] = np.inf
+            distance[1, part], other[1, part], n_found = _ten_walks(walk, near, d)
             lacking.append(part[n_found < NEIGHBOURS])
         rows = np.concatenate(lacking) if k < min(MOST_CANDIDATES, len(walk)) else []
         k *= 4
     distance[~np.isfinite(distance)] = np.nan
-    return distance, other
+    return tuple(map(_Nearest, distance, other))
+
+
+def _ten_walks(walk, near, d):
+    """The nearest trial of each walk: distances and trials, and how many were found."""
+    order = np.argsort(d, axis=1)
+    near, d = np.take_along_axis(near, order, axis=1), np.take_along_axis(d, order, axis=1)
+    # The first trial of each walk: its place is the least among those of that walk.
+    by_walk = np.argsort(walk[near], axis=1, kind="stable")
+    sorted_walk = np.take_along_axis(walk[near], by_walk, axis=1)
+    again = np.zeros(near.shape, dtype=bool)
+    np.put_along_axis(again, by_walk[:, 1:], sorted_walk[:, 1:] == sorted_walk[:, :-1], axis=1)
+    d[again] = np.inf
+    order = np.argsort(d, axis=1, kind="stable")[:, :NEIGHBOURS]
+    near, d = np.take_along_axis(near, order, axis=1), np.take_along_axis(d, order, axis=1)
+    n_found = np.isfinite(d).sum(axis=1)
+    last = np.minimum(np.arange(NEIGHBOURS), n_found[:, None] - 1)
+    return np.take_along_axis(d, last, axis=1), np.take_along_axis(near, last, axis=1), n_found
 
 
 def _nearer_than_own(ratio, own, subject) -> np.ndarray:
@@ -180,6 +198,11 @@ def _nearer_than_own(ratio, own, subject) -> np.ndarray:
     scaled = ratio * (half / tight).reindex(subject).fillna(1).to_numpy()[:, None]
     square = (scaled / quarter) ** 2 * stats.chi2.ppf(0.75, degrees)
     return len(ratios) * stats.chi2.cdf(square, degrees) < OWN_CHANCE
+
+
+def _unlikely(nearest) -> np.ndarray:
+    """Which of the nearest are nearer than chance allows among so many trials."""
+    return len(nearest.ratio) * chance(nearest.ratio, _dimension(nearest.ratio, nearest.trial)) < CHANCE
 
 
 def chance(ratio, dimension) -> np.ndarray:

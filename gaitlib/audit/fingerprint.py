@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 BINS = 20  # a recording is described by the means of so many equal parts
-TRIM = 0.02  # of the duration, to see what a recording cut a little would look like
+CUT = 0.02  # of the duration (two frames at most), to see what a recording cut a little would look like
 BLOCK_MB = 64
 PAIRS = np.triu_indices(BINS)
 WEIGHTS = np.where(PAIRS[0] == PAIRS[1], 1, math.sqrt(2)).astype(np.float32)  # so that distances are those of matrices
@@ -23,8 +23,9 @@ class Fingerprints(NamedTuple):
     ----------
     own : ndarray, shape (n, 210)
         Less the mean of all, forwards and backwards.
-    changes : ndarray, shape (2, n, 210)
-        How they change where a fiftieth is cut from the start, or from the end.
+    changes : ndarray, shape (4, n, 210)
+        How they change where two frames (at most a fiftieth) are cut from the start, from the end, from both, and where
+        the recording is smoothed over three frames.
     """
 
     own: np.ndarray
@@ -80,7 +81,7 @@ def fingerprints(m, index, view) -> Fingerprints:
     Fingerprints
     """
     own = np.zeros((len(index), len(WEIGHTS)), dtype=np.float32)
-    changes = np.zeros((2, *own.shape), dtype=np.float32)
+    changes = np.zeros((4, *own.shape), dtype=np.float32)
     lengths = np.array([len(m.values[i]) for i in index])
     for length in np.unique(lengths):
         (same,) = np.nonzero(lengths == length)
@@ -89,10 +90,18 @@ def fingerprints(m, index, view) -> Fingerprints:
             part = same[start : start + per_block]
             values = _filled(np.stack([m.values[index[k]] for k in part]).astype(float), m.kind)
             own[part] = _products(values, 0, 1, view)
-            changes[0, part] = _products(values, TRIM, 1, view) - own[part]
-            changes[1, part] = _products(values, 0, 1 - TRIM, view) - own[part]
+            cut = min(CUT, 2 / (length - 1))
+            for k, (start, end) in enumerate(((cut, 1), (0, 1 - cut), (cut, 1 - cut))):
+                changes[k, part] = _products(values, start, end, view) - own[part]
+            changes[-1, part] = _products(_smooth(values), 0, 1, view) - own[part]
     centre = own.mean(axis=0)
     return Fingerprints(own - (centre + centre[BACKWARDS]) / 2, changes)
+
+
+def _smooth(values) -> np.ndarray:
+    """Over three frames."""
+    padded = np.pad(values, ((0, 0), (1, 1), (0, 0)), mode="edge")
+    return (padded[:, :-2] + 2 * values + padded[:, 2:]) / 4
 
 
 def _filled(values, kind) -> np.ndarray:
@@ -130,9 +139,10 @@ def _standardised(x) -> np.ndarray:
 
 
 def distances(prints: Fingerprints, these, those) -> np.ndarray:
-    """Between recordings, forwards or backwards, however a little was cut from the ends of the first.
+    """Between recordings, forwards or backwards, however the first was cut a little or smoothed.
 
-    The difference less what small cuts explain, to the first order: the tangent distance [1]_, of one side.
+    The difference less what small cuts and smoothing explain, to the first order: the tangent distance [1]_, of one
+    side. Leaving out frames is smoothing, too, to the first order.
 
     Parameters
     ----------
@@ -151,10 +161,12 @@ def distances(prints: Fingerprints, these, those) -> np.ndarray:
        propagation. Neural Networks: Tricks of the Trade, doi 10.1007/3-540-49430-8_13.
     """
     own, other = prints.own[these][:, None], prints.own[those]
-    first, second = prints.changes[:, these]
-    first = _unit(first)
-    second = _unit(second - (first * second).sum(axis=1, keepdims=True) * first)
-    ways = np.stack([own[:, 0], first, second], axis=2)  # (n, 210, 3)
+    ways = [own[:, 0]]
+    for change in prints.changes[:, these]:
+        for way in ways[1:]:
+            change = change - (way * change).sum(axis=1, keepdims=True) * way
+        ways.append(_unit(change))
+    ways = np.stack(ways, axis=2)  # (n, 210, 5)
     least = np.inf
     for way in (ways, ways[:, BACKWARDS]):
         along = other @ way

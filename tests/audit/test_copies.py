@@ -28,10 +28,11 @@ def trials_of(values, subject=None, **options) -> TrialSet:
 
 def with_copies(trials, positions, change=np.array, each=1) -> TrialSet:
     """The trials, and changed copies of some as walks of a stranger, each after its original's name."""
-    values = list(trials.modality("skeleton").values)
+    name = next(iter(trials.modalities))
+    values = list(trials.modality(name).values)
     positions = [i for i in positions for _ in range(each)]
     return TrialSet.from_arrays(
-        {"skeleton": values + [change(values[i]) for i in positions]},
+        {name: values + [change(values[i]) for i in positions]},
         subject=[*trials.subjects, *["stranger"] * len(positions)],
         trial=[*trials.ids, *(f"{trials.ids[i]} copy{k}" for k, i in enumerate(positions))],
     )
@@ -247,6 +248,11 @@ def centred_on_the_pelvis(v):
     return (v - v[:, :1]).reshape(len(v), -1)
 
 
+def smoothed(v, frames=5):
+    kernel = np.ones(frames) / frames
+    return np.stack([np.convolve(channel, kernel, "valid") for channel in v.T], axis=1)
+
+
 AUGMENTED = {
     "mirrored": mirrored,
     "an axis negated": lambda v: v * np.tile([-1, 1, 1], v.shape[1] // 3),
@@ -255,7 +261,7 @@ AUGMENTED = {
     "reversed in time": lambda v: v[::-1],
     "every second frame": lambda v: v[::2],
     "twice the frames": lambda v: resampled(v, 2),
-    "smoothed": lambda v: (v[:-2] + v[1:-1] + v[2:]) / 3,
+    "smoothed": smoothed,
     "offset": lambda v: v + 5,
     "centred on the pelvis": centred_on_the_pelvis,
     "jitter of 1 cm": lambda v: v + np.random.default_rng(0).normal(0, 0.01, v.shape),
@@ -298,6 +304,16 @@ def test_like_strides_of_one_person_are_no_copies(within, each):
     assert all(int(a[5:8]) // each == int(b[5:8]) // each for a, b in pairs)
 
 
+@pytest.mark.parametrize("change", ["every second frame", "smoothed", "mirrored"])
+def test_copies_of_strides_are_found_beside_like_strides_of_the_same_person(change):
+    rng = np.random.default_rng(1)
+    people = np.repeat(np.arange(30), 5)
+    trials = trials_of([stride(person, 0.2, rng) + 0.005 * rng.normal(size=(101, 6)) for person in people], people)
+    change = AUGMENTED[change] if change != "mirrored" else lambda v: v * [-1, 1, 1, 1, 1, 1]
+    copied = list(range(0, 150, 15))
+    assert found_originals(near_copies(with_copies(trials, copied, change))) == trials.ids[copied].tolist()
+
+
 def test_a_copy_among_the_strides_of_one_person_is_found():
     rng = np.random.default_rng(1)
     people = np.repeat(np.arange(30), 5)
@@ -327,8 +343,8 @@ def test_clean_periodic_signals_are_no_copies(noise, same_start):
 def test_changed_copies_of_kinect_recordings_are_found(real_kinect_zip):
     trials = gaitlib.load_trials(real_kinect_zip)
     copied = list(range(7, 1440, 120))
-    changed = [list(CHANGES.values())[k % len(CHANGES)] for k in range(len(copied))]
-    change = iter(changed)
+    kinds = [*CHANGES.values(), AUGMENTED["every second frame"], smoothed]
+    change = iter([kinds[k % len(kinds)] for k in range(len(copied))])
     found = near_copies(with_copies(trials, copied, lambda v: next(change)(v)))
     assert len(found_originals(found)) >= 11
 
