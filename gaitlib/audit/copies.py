@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from sklearn.decomposition import PCA
 
 from gaitlib.audit.exact import shared_content
-from gaitlib.audit.fingerprint import BACKWARDS, BINS, changing, distances, fingerprints, views
+from gaitlib.audit.fingerprint import BACKWARDS, BINS, changing, distances, fingerprints, parts, views
 from gaitlib.audit.periodic import repeats_itself
 
 NEIGHBOURS = 10
@@ -96,8 +96,9 @@ def near_copies(trials) -> pd.DataFrame:
 def _near_of_any_view(trials, m, index) -> tuple[dict, list]:
     """Ratios of pairs that are near in one view at least, and what is not judged."""
     pairs, reasons = {}, []
+    means = parts(m, index)
     for view in views(m).values():
-        near, few = _near(trials.walks[index], trials.subjects[index], fingerprints(m, index, view))
+        near, few = _near(trials.walks[index], trials.subjects[index], fingerprints(means, view))
         for i, j, ratio in near:
             pair = tuple(sorted((index[i], index[j])))
             pairs[pair] = min(ratio, pairs.get(pair, np.inf))

@@ -1,9 +1,11 @@
 """What a recording looks like whoever is said to have walked, from whatever side, in whatever unit."""
 
 import math
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 BINS = 20  # a recording is described by the means of so many equal parts
 CUT = 0.02  # of the duration (two frames at most), to see what a recording cut a little would look like
@@ -61,7 +63,67 @@ def changing(m) -> np.ndarray:
     return np.array(index, dtype=int)
 
 
-def fingerprints(m, index, view) -> Fingerprints:
+def parts(m, index) -> np.ndarray:
+    """The means of 20 equal parts of each recording, as it is and as it would be if changed a little.
+
+    Parts of what lies on straight lines between the frames, so that they do not depend on how many frames there are.
+
+    Parameters
+    ----------
+    m : Modality
+    index : ndarray of int, shape (n,)
+        Trials that have at least 20 frames.
+
+    Returns
+    -------
+    ndarray, shape (5, n, 20, channels)
+        As it is; with two frames (at most a fiftieth) cut from the start, from the end, from both; smoothed over three
+        frames. Centred over time; a channel that changes by rounding only is zero.
+    """
+    means = np.zeros((5, len(index), BINS, len(m.channels)), dtype=np.float32)
+    lengths = np.array([len(m.values[i]) for i in index])
+    for length in np.unique(lengths):
+        weights = _weights(int(length))
+        (same,) = np.nonzero(lengths == length)
+        per_block = max(1, BLOCK_MB * 2**20 // (8 * int(length) * len(m.channels)))
+        for start in range(0, len(same), per_block):
+            part = same[start : start + per_block]
+            values = _filled(np.stack([m.values[index[k]] for k in part], axis=1).astype(float), m.kind)
+            own = (weights @ values.reshape(length, -1)).reshape(5, BINS, *values.shape[1:])
+            own -= own.mean(axis=1, keepdims=True)
+            steady = own.std(axis=1, keepdims=True) <= 1e-6 * np.abs(values).max(axis=(0, 2))[:, None]
+            means[:, part] = np.where(steady, 0, own).swapaxes(1, 2)
+    return means
+
+
+def _filled(values, kind) -> np.ndarray:
+    """Centred over time (an image as a whole), missing values at the mean; (frames, n, channels)."""
+    axis = (0, 2) if kind == "image" else 0
+    finite = np.isfinite(values)
+    values = np.where(finite, values, 0)
+    mean = values.sum(axis=axis, keepdims=True) / np.maximum(finite.sum(axis=axis, keepdims=True), 1)
+    return np.where(finite, values - mean, 0)
+
+
+def _weights(length) -> sparse.csr_array:
+    """Of the frames in the parts of :func:`parts`, (100, frames)."""
+    cut = min(CUT, 2 / (length - 1))
+    as_it_is, *cuts = (_of_equal_parts(length, *ends) for ends in ((0, 1), (cut, 1), (0, 1 - cut), (cut, 1 - cut)))
+    smooth = sparse.diags_array([0.25, 0.5, 0.25], offsets=[-1, 0, 1], shape=(length, length)).tolil()
+    smooth[0, 0] = smooth[-1, -1] = 0.75
+    return sparse.csr_array(sparse.vstack([as_it_is, *cuts, as_it_is @ smooth.tocsr()]))
+
+
+def _of_equal_parts(length, start, end) -> sparse.csr_array:
+    """What each frame counts in the integral of each part, (20, frames), from one share of the duration to another."""
+    last = length - 1
+    to_edge = last * np.linspace(start, end, BINS + 1)[:, None] - np.arange(length)
+    before, after = np.clip(to_edge, -1, 0), np.clip(to_edge, 0, 1)
+    weights = np.diff((before + 1) ** 2 / 2 + after - after**2 / 2, axis=0)
+    return sparse.csr_array(weights * BINS / (last * (end - start)))
+
+
+def fingerprints(means, view) -> Fingerprints:
     """The inner products of all pairs of 20 equal parts of a recording, over all channels.
 
     They stay what they are under every rotation, reflection and permutation of the channels and do not depend on the
@@ -70,9 +132,8 @@ def fingerprints(m, index, view) -> Fingerprints:
 
     Parameters
     ----------
-    m : Modality
-    index : ndarray of int, shape (n,)
-        Trials that have at least 20 frames.
+    means : ndarray, shape (5, n, 20, channels)
+        Of :func:`parts`.
     view : callable
         One of :func:`views`.
 
@@ -80,57 +141,16 @@ def fingerprints(m, index, view) -> Fingerprints:
     -------
     Fingerprints
     """
-    own = np.zeros((len(index), len(WEIGHTS)), dtype=np.float32)
-    changes = np.zeros((4, *own.shape), dtype=np.float32)
-    lengths = np.array([len(m.values[i]) for i in index])
-    for length in np.unique(lengths):
-        (same,) = np.nonzero(lengths == length)
-        per_block = max(1, BLOCK_MB * 2**20 // (8 * int(length) * len(m.channels)))
-        for start in range(0, len(same), per_block):
-            part = same[start : start + per_block]
-            values = _filled(np.stack([m.values[index[k]] for k in part]).astype(float), m.kind)
-            own[part] = _products(values, 0, 1, view)
-            cut = min(CUT, 2 / (length - 1))
-            for k, (start, end) in enumerate(((cut, 1), (0, 1 - cut), (cut, 1 - cut))):
-                changes[k, part] = _products(values, start, end, view) - own[part]
-            changes[-1, part] = _products(_smooth(values), 0, 1, view) - own[part]
+    own, *changes = map(_products, means, repeat(view))
     centre = own.mean(axis=0)
-    return Fingerprints(own - (centre + centre[BACKWARDS]) / 2, changes)
+    return Fingerprints(own - (centre + centre[BACKWARDS]) / 2, np.stack([changed - own for changed in changes]))
 
 
-def _smooth(values) -> np.ndarray:
-    """Over three frames."""
-    padded = np.pad(values, ((0, 0), (1, 1), (0, 0)), mode="edge")
-    return (padded[:, :-2] + 2 * values + padded[:, 2:]) / 4
-
-
-def _filled(values, kind) -> np.ndarray:
-    """Centred over time (an image as a whole), missing values at the mean."""
-    axis = (1, 2) if kind == "image" else 1
-    finite = np.isfinite(values)
-    values = np.where(finite, values, 0)
-    mean = values.sum(axis=axis, keepdims=True) / np.maximum(finite.sum(axis=axis, keepdims=True), 1)
-    return np.where(finite, values - mean, 0)
-
-
-def _products(values, start, end, view) -> np.ndarray:
-    """Of the means of equal parts of what lies on straight lines between the frames, from the first to the last one."""
-    last = values.shape[1] - 1
-    to_edge = last * np.linspace(start, end, BINS + 1)[:, None] - np.arange(last + 1)
-    before = np.clip(to_edge, -1, 0)
-    after = np.clip(to_edge, 0, 1)
-    weights = np.diff((before + 1) ** 2 / 2 + after - after**2 / 2, axis=0) * BINS / (last * (end - start))
-    x = view(_steady_to_zero(weights @ values, values))
+def _products(means, view) -> np.ndarray:
+    x = view(means)
     products = x @ x.swapaxes(1, 2)
     trace = np.trace(products, axis1=1, axis2=2)[:, None, None]
     return (products / np.where(trace > 0, trace, 1))[:, PAIRS[0], PAIRS[1]] * WEIGHTS
-
-
-def _steady_to_zero(means, values) -> np.ndarray:
-    """Centred over time; a channel that changes by rounding only is zero."""
-    means = means - means.mean(axis=1, keepdims=True)
-    largest = np.abs(values).max(axis=(1, 2), keepdims=True)
-    return np.where(means.std(axis=1, keepdims=True) > 1e-6 * largest, means, 0)
 
 
 def _standardised(x) -> np.ndarray:
@@ -166,14 +186,13 @@ def distances(prints: Fingerprints, these, those) -> np.ndarray:
         for way in ways[1:]:
             change = change - (way * change).sum(axis=1, keepdims=True) * way
         ways.append(_unit(change))
-    ways = np.stack(ways, axis=2)  # (n, 210, 5)
-    least = np.inf
-    for way in (ways, ways[:, BACKWARDS]):
-        along = other @ way
-        along[..., 1:] -= (way[:, :, :1].swapaxes(1, 2) @ way)[..., 1:]
-        square = np.square(other).sum(axis=2) + np.square(own).sum(axis=2) - 2 * along[..., 0]
-        least = np.minimum(least, square - np.square(along[..., 1:]).sum(axis=2))
-    return np.sqrt(np.maximum(least, 0))
+    ways = np.stack(ways, axis=1)  # (n, 5, 210)
+    both = np.concatenate([ways, ways[..., BACKWARDS]], axis=1)
+    along = (other @ both.swapaxes(1, 2)).reshape(*those.shape, 2, -1)  # forwards and backwards
+    explained = along[..., 1:] - (ways[:, 1:] @ ways[:, 0, :, None])[:, None, None, :, 0]
+    sizes = np.einsum("nkp,nkp->nk", other, other) + np.square(own).sum(axis=2)
+    square = sizes[..., None] - 2 * along[..., 0] - np.square(explained).sum(axis=3)
+    return np.sqrt(np.maximum(square.min(axis=2), 0))
 
 
 def _unit(rows) -> np.ndarray:
