@@ -30,6 +30,13 @@ FEATURES = {
     "joint_angles_flexion": "Feature_JA_X_Full",
     "joint_angles_lower_flexion": "Feature_JA_X_Lower",
 }
+N_CHANNELS = {
+    "grf": 6,
+    "joint_angles": 33,
+    "joint_angles_lower": 18,
+    "joint_angles_flexion": 10,
+    "joint_angles_lower_flexion": 6,
+}
 SUBJECT, GENDER = "Target_SubjectID", "Target_Gender"
 N_FRAMES = 101
 WOMEN, MEN = 29, 28  # who took part
@@ -81,6 +88,10 @@ def load(tree: FileTree, skip_bad: bool = False) -> TrialSet:
     modalities = {}
     for modality, feature in present.items():
         values = numbers(name, variables, feature, (len(people), N_FRAMES, None))
+        if values.shape[2] != N_CHANNELS[modality]:
+            raise GaitDataError(
+                f"{name}: '{feature}' has {values.shape[2]} channels; the study has {N_CHANNELS[modality]}"
+            )
         channels = [f"{modality}_{i}" for i in range(values.shape[2])]
         if labels[feature] in variables:
             channels = [identifier(text) for text in texts(name, variables, labels[feature], len(channels))]

@@ -106,9 +106,17 @@ BAD = {
         Feature_JA_Full=np.ones((6, 101, 33))
     ),
     r"'Feature_JA_Lower' has the shape \(7, 18, 101\)": edit(Feature_JA_Lower=np.ones((7, 18, 101))),
+    "'Feature_JA_Lower' has 17 channels; the study has 18": edit(Feature_JA_Lower=np.ones((7, 101, 17))),
     r"'Feature_GRF_AV' is not finite at \(1, 1, 1\)": edit(Feature_GRF_AV=np.full((7, 101, 6), np.inf)),
     "row 1 of 'Target_SubjectID' is not one 1": edit(Target_SubjectID=np.ones((7, 3))),
     "'Feature_GRF_AV_Label' names a channel twice": edit(Feature_GRF_AV_Label=np.array(["a"] * 6, dtype=object)),
+    "'Feature_GRF_AV_Label' holds 2 texts in 6 cells": edit(
+        Feature_GRF_AV_Label=np.array(["a", "b", 1, 2, 3, 4], dtype=object)
+    ),
+    r"'Feature_GRF_AV_Label' holds 'f\\x01', no name of a channel": edit(
+        Feature_GRF_AV_Label=np.array([*"abcde", "f\x01"], dtype=object)
+    ),
+    "'Feature_GRF_AV_Label' is a text; expected numbers or a cell array": edit(Feature_GRF_AV_Label="abcdef"),
     "trials of subject s01 differ in 'Target_Gender'": edit(Target_Gender=np.eye(7)[:, :1]),
     r"'Target_Gender' has the shape \(7, 3\)": edit(Target_Gender=np.ones((7, 3))),
 }

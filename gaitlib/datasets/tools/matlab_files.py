@@ -1,13 +1,11 @@
 """Read the variables of a MATLAB file and check that they are what a layout says."""
 
-import io
-import math
 import re
 
 import numpy as np
-from scipy.io import loadmat, whosmat
 
-from gaitlib.datasets.tools.files import LARGEST_RATIO, FileTree
+from gaitlib.datasets.tools.files import FileTree
+from gaitlib.datasets.tools.mat5 import read_mat5
 from gaitlib.errors import GaitDataError
 
 
@@ -30,24 +28,13 @@ def read_variables(tree: FileTree, name: str, required=(), optional=()) -> dict[
     Raises
     ------
     GaitDataError
-        If the file cannot be read, is of version 7.3, unpacks to over 200 times its size, or lacks a variable.
+        If the file cannot be read, is of version 7.3, unpacks to over 200 times its size, or lacks a variable; see
+        :func:`gaitlib.datasets.tools.mat5.read_mat5`.
     """
-    content = tree.read(name)
-    try:
-        sizes = {variable: math.prod(shape) for variable, shape, _ in whosmat(io.BytesIO(content))}
-        if 8 * sum(sizes.values()) > LARGEST_RATIO * max(len(content), 1000):
-            raise GaitDataError(f"{name}: unpacks to over {LARGEST_RATIO} times its size: refused")
-        if missing := [variable for variable in required if variable not in sizes]:
-            raise GaitDataError(f"{name}: no variable '{missing[0]}'; it has {', '.join(sizes) or 'none'}")
-        wanted = [variable for variable in (*required, *optional) if variable in sizes]
-        read = loadmat(io.BytesIO(content), variable_names=wanted)
-    except NotImplementedError:
-        raise GaitDataError(f"{name}: a MATLAB 7.3 file; save it again with save(..., '-v7')") from None
-    except GaitDataError:
-        raise
-    except Exception as error:  # a damaged file can raise nearly anything
-        raise GaitDataError(f"{name}: not a readable MATLAB file ({error}); copy or download it again") from error
-    return {variable: read[variable] for variable in wanted}
+    names, read = read_mat5(name, tree.read(name), {*required, *optional})
+    if missing := [variable for variable in required if variable not in read]:
+        raise GaitDataError(f"{name}: no variable '{missing[0]}'; it has {', '.join(names) or 'none'}")
+    return read
 
 
 def numbers(name: str, variables: dict, key: str, shape: tuple) -> np.ndarray:
@@ -116,12 +103,14 @@ def texts(name: str, variables: dict, key: str, n: int) -> list[str]:
     Raises
     ------
     GaitDataError
-        If there are not ``n`` texts.
+        If there are not ``n`` texts, or one is no name in plain characters.
     """
-    cells = [np.ravel(cell) for cell in np.ravel(variables[key])]
-    found = [str(cell[0]).strip() for cell in cells if cell.size == 1 and cell.dtype.kind in "UO"]
+    cells = variables[key].ravel()
+    found = [cell.strip() for cell in cells if isinstance(cell, str)]
     if len(found) != n or len(cells) != n:
         raise GaitDataError(f"{name}: '{key}' holds {len(found)} texts in {len(cells)} cells; expected {n} of each")
+    if odd := [text for text in found if not (text.isascii() and text.isprintable() and identifier(text))]:
+        raise GaitDataError(f"{name}: '{key}' holds {odd[0]!r}, no name of a channel; copy or download it again")
     return found
 
 
