@@ -27,6 +27,7 @@ from gaitlib.results.runs import Run
 from gaitlib.results.stored import RUN_COLUMNS, TEXT_COLUMNS, About
 from gaitlib.training.device import chosen_device, has_gpu, set_device
 
+CHANGED = "changed on disk after it was written, while the benchmark ran; run it again"
 GIVE_UP_AFTER = 3  # folds that failed for one reason
 TRIES = 3  # where a worker of a cluster dies with data that no other has
 LOST = ("FutureCancelledError", "CancelledError")  # as Dask calls that
@@ -80,7 +81,9 @@ def benchmark(
     -------
     TrainedRuns
         A fold that fails (its loss is no number, its process is killed) is in ``runs.failures()``; the others go on.
-        It is tried again by the next call. A model whose first three folds fail for one reason stops with it.
+        It is tried again by the next call. A model whose first three folds fail for one reason stops with it. What lies
+        in the store and is not what was written there is renamed, named in a warning and in ``runs.skipped``, and
+        trained again.
 
     Raises
     ------
@@ -144,6 +147,12 @@ def benchmark(
             bar.update()
     if (reason := lost_causes.of_all(named)) and len(missing) == sum(map(len, folds_of.values())) * len(named):
         raise GaitDataError(f"no fold of any model could be trained; the first: {reason}")
+    results = [
+        {fold.name: place.read(fold.name) for fold in folds_of[protocol.name] if fold.name not in own}
+        for (_, _, protocol, _), place, own in zip(planned, places, failed, strict=True)
+    ]
+    for own, read in zip(failed, results, strict=True):
+        own |= {fold: CHANGED for fold, result in read.items() if result is None}
     reasons = [
         f"{name}, {protocol.name}, fold {fold}: {reason}"
         for (name, _, protocol, _), own in zip(planned, failed, strict=True)
@@ -152,13 +161,13 @@ def benchmark(
     if reasons:
         warnings.warn(f"{len(reasons)} folds failed (runs.failures()), the first: {reasons[0]}", stacklevel=2)
     runs, findings = [], sum(found.values(), [])
-    for (name, _, protocol, _), place, own in zip(planned, places, failed, strict=True):
+    for (name, _, protocol, _), place, own, read in zip(planned, places, failed, results, strict=True):
         folds = [fold for fold in folds_of[protocol.name] if fold.name not in own]
-        results = [place.read(fold.name) for fold in folds]
-        runs.append(Run(name, protocol.name, protocol.claim, results, own, place.description))
+        whole = [read[fold.name] for fold in folds]
+        runs.append(Run(name, protocol.name, protocol.claim, whole, own, place.description))
         learnt = [
             finding
-            for fold, result in zip(folds, results, strict=True)
+            for fold, result in zip(folds, whole, strict=True)
             for finding in audit_learnt(trials, protocol, fold, result.learnt, name)
         ]
         place.keep_audit(Receipt(found[protocol.name] + learnt, trials.name).to_dict())
@@ -168,7 +177,8 @@ def benchmark(
         print(receipt.brief())
     if strict:
         receipt.raise_leaks()
-    return TrainedRuns(runs, trials, custom_objects, receipt, again, protocols)
+    set_aside = [entry for place in places for entry in place.set_aside]
+    return TrainedRuns(runs, trials, custom_objects, receipt, again, protocols, set_aside)
 
 
 def _copies_of(trials, digest):

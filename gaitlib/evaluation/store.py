@@ -1,14 +1,25 @@
-"""Results on disk: a folder a run, a folder a fold, written the moment the fold ends."""
+"""Results on disk: a folder a run, a folder a fold, written the moment it ends; what does not fit is set aside."""
 
-import json
+import itertools
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.fold import FoldOutcome
-from gaitlib.results.stored import FORMAT, DamagedFoldError, FoldResult, failure_note, fold_folder, read_fold
+from gaitlib.results.stored import (
+    FORMAT,
+    DamagedError,
+    FoldResult,
+    as_json,
+    failure_note,
+    fold_checksums,
+    fold_folder,
+    read_fold,
+    read_json,
+)
 
 
 class RunStore:
@@ -26,26 +37,47 @@ class RunStore:
         What the key was made of, written beside the folds.
     run : dict
         What :func:`gaitlib.open_runs` needs to know besides: model, protocol, claim, folds, data.
+
+    Attributes
+    ----------
+    set_aside : list of (str, str)
+        What lay in the folder and did not fit: where it is now, and why.
     """
 
     def __init__(self, root, name, key, description, run):
+        self.key = key
+        self.set_aside = []
         self.folder = Path(root) / f"{name}-{key}"
+        if os.path.lexists(self.folder) and not self.folder.is_dir():
+            self._set_aside(self.folder, "a file where the folder of a run should be")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise GaitDataError(f"{self.folder}: results cannot be written ({error}); give another store=") from error
-        self.description = {"format": FORMAT, "run": run, **description}
-        self._write("run.json", json.dumps(self.description, indent=1, sort_keys=True))
+        self._check_description()
+        self.description = {"format": FORMAT, "key": key, "run": run, **description}
+        self._write("run.json", as_json(self.description))
+
+    def _check_description(self) -> None:
+        """Set another run's or a changed description aside; words of ours in it may differ, and are written anew."""
+        file = self.folder / "run.json"
+        if not os.path.lexists(file):
+            return
+        try:
+            if read_json(file).get("key") != self.key:
+                raise DamagedError("run.json belongs to another run")
+        except (DamagedError, PermissionError) as error:
+            self._set_aside(file, str(error))
 
     def read(self, fold_name: str) -> FoldResult | None:
-        """A finished fold, or None. A damaged one is removed, to be trained again."""
-        folder = fold_folder(self.folder, fold_name)
-        if not folder.exists():
+        """A finished fold, or None. What is not what was written is set aside, to be trained again."""
+        place = fold_folder(self.folder, fold_name)
+        if not os.path.lexists(place):
             return None
         try:
-            return read_fold(folder, fold_name)
-        except DamagedFoldError:
-            shutil.rmtree(folder, ignore_errors=True)
+            return read_fold(place, fold_name, self.key)
+        except DamagedError as error:
+            self._set_aside(place, str(error))
             return None
 
     def write(self, fold_name: str, outcome: FoldOutcome) -> None:
@@ -55,7 +87,8 @@ class RunStore:
             partial = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=self.folder))
             try:
                 self._fill(partial, fold_name, outcome)
-                os.rename(partial, place)
+                if self.read(fold_name) is None:  # what came there in the meantime and does not fit is set aside
+                    os.rename(partial, place)
             except OSError:
                 if self.read(fold_name) is None:  # else another process finished the same fold first
                     raise
@@ -69,15 +102,18 @@ class RunStore:
             ) from error
 
     def _fill(self, partial, fold_name, outcome):
-        outcome.predictions.to_csv(partial / "predictions.csv", index=False)
+        predictions = outcome.predictions.to_csv(index=False, lineterminator="\n").encode()
         kept = {
             "fold": fold_name,
+            "key": self.key,
+            "files": fold_checksums(predictions, outcome.files),
             "rows": len(outcome.predictions),
             "history": outcome.history,
             "resources": outcome.resources,
             "learnt": outcome.learnt,
         }
-        (partial / "fold.json").write_text(json.dumps(kept))
+        (partial / "predictions.csv").write_bytes(predictions)
+        (partial / "fold.json").write_text(as_json(kept))
         (partial / "classifier").mkdir()
         for name, content in outcome.files.items():
             (partial / "classifier" / name).write_bytes(content)
@@ -85,17 +121,32 @@ class RunStore:
 
     def keep_audit(self, receipt: dict) -> None:
         """Write the receipt of the audit beside the folds."""
-        self._write("audit.json", json.dumps(receipt, indent=1))
+        self._write("audit.json", as_json(receipt | {"key": self.key}))
 
     def note_failure(self, fold_name: str, reason: str) -> None:
         """Write down why a fold failed; the note goes when the fold succeeds."""
         self._write(failure_note(self.folder, fold_name).name, f"{fold_name}: {reason}\n")
 
     def _write(self, name, text):
+        if (self.folder / name).is_dir():
+            self._set_aside(self.folder / name, "a folder where a file should be")
         try:
             _write_atomically(self.folder / name, text)
         except OSError as error:
             raise GaitDataError(f"{self.folder}: results cannot be written ({error}); give another store=") from error
+
+    def _set_aside(self, path: Path, reason: str) -> None:
+        """Rename what does not fit, so that it can be looked at, and say so."""
+        others = (path.with_name(f"{path.name}.damaged-{n}") for n in itertools.count(1))
+        other = next(other for other in others if not os.path.lexists(other))
+        try:
+            os.rename(path, other)
+        except FileNotFoundError:  # another program has done it
+            return
+        except OSError as error:
+            raise GaitDataError(f"{path}: {reason}, and cannot be set aside ({error}); move it away") from error
+        self.set_aside.append((str(other), reason))
+        warnings.warn(f"{path}: {reason}; set aside as {other.name} and made anew", stacklevel=4)
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -16,8 +16,8 @@ class TrainedRuns(Runs):
     protocols : list of Protocol
     """
 
-    def __init__(self, runs, trials, custom_objects=None, receipt=None, benchmark=None, protocols=()):
-        super().__init__(runs, trials, custom_objects, receipt)
+    def __init__(self, runs, trials, custom_objects=None, receipt=None, benchmark=None, protocols=(), skipped=()):
+        super().__init__(runs, trials, custom_objects, receipt, skipped=skipped)
         self.protocols = list(protocols)
         self._benchmark = benchmark
 

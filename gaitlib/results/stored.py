@@ -1,8 +1,14 @@
-"""Folds and runs as they lie on disk, read without changing anything there."""
+"""Folds and runs as they lie on disk, checked against what was written and read without changing anything there.
 
+Each JSON file of a run carries a checksum of its own content, and that of a fold those of the fold's other files and the
+key of its run. So a change, a lost line, a file from another run are seen. It is no signature: who wants to deceive and
+computes the checksums anew is not.
+"""
+
+import hashlib
+import io
 import json
 import re
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +18,12 @@ from gaitlib.errors import GaitDataError
 
 TEXT_COLUMNS = ("part", "trial", "subject", "walk", "label", "predicted")
 RUN_COLUMNS = ("data", "model", "protocol", "fold")  # added where several runs stand in one table
-FORMAT = 2  # of run.json: what open_runs needs stands in it
+FORMAT = 3  # of run.json: what open_runs needs stands in it, and checksums
+UNCHECKED = 2  # as 3, before there were checksums
 
 
-class DamagedFoldError(GaitDataError):
-    """A fold on disk is not what was written."""
+class DamagedError(GaitDataError):
+    """Something on disk is not what was written."""
 
 
 @dataclass(frozen=True)
@@ -83,31 +90,106 @@ class FoldResult:
         return GaitClassifier.load(self.folder / "classifier", custom_objects)
 
 
-def read_fold(folder: Path, name: str) -> FoldResult:
+def read_fold(folder: Path, name: str, key: str | None) -> FoldResult:
     """A finished fold.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+    key : str or None
+        Of its run; None where the run is from before there were checksums, and nothing can be compared.
 
     Raises
     ------
-    DamagedFoldError
-        If it is not what was written.
+    DamagedError
+        If it is not what was written for this fold of this run.
     GaitDataError
         If it may not be read.
     """
     try:
-        predictions = pd.read_csv(folder / "predictions.csv", dtype=str, keep_default_na=False)
+        kept = read_json(folder / "fold.json", checked=key is not None)
+        if kept["fold"] != name or key not in (None, kept["key"]):
+            raise ValueError("it belongs to another run or fold")
+        table = (folder / "predictions.csv").read_bytes()
+        if key is not None:
+            _compare(kept["files"], fold_checksums(table, _classifier_files(folder)))
+        predictions = pd.read_csv(io.BytesIO(table), dtype=str, keep_default_na=False)
         classes = [c for c in predictions if c not in TEXT_COLUMNS]
         predictions[classes] = predictions[classes].astype(float)  # exact, unlike read_csv's own parser
-        kept = json.loads((folder / "fold.json").read_text())
-        whole = kept["fold"] == name and kept["rows"] == len(predictions) and "learnt" in kept
-        if not whole or not set(TEXT_COLUMNS) <= set(predictions):
-            raise ValueError("not what was written")
+        if kept["rows"] != len(predictions) or not set(TEXT_COLUMNS) <= set(predictions):
+            raise ValueError("rows or columns are missing")
         learnt = kept["learnt"]
         learnt["steps"] = [(step, ids or learnt["fitted_on"], *people) for step, ids, *people in learnt["steps"]]
         return FoldResult(name, predictions, pd.DataFrame(kept["history"]), kept["resources"], learnt, folder)
     except PermissionError as error:
         raise GaitDataError(f"{folder}: finished, but it cannot be read ({error}); mend its rights") from error
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedFoldError(f"{folder}: damaged ({error})") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedError(f"damaged, or changed since it was written ({error})") from error
+
+
+def fold_checksums(predictions: bytes, classifier: dict[str, bytes]) -> dict[str, str]:
+    """The checksum of each file of a fold, by its place in the fold's folder.
+
+    Parameters
+    ----------
+    predictions : bytes
+    classifier : dict of str to bytes
+        Files of the saved classifier, by name.
+    """
+    files = {"predictions.csv": predictions} | {f"classifier/{name}": file for name, file in classifier.items()}
+    return {name: _checksum(content) for name, content in files.items()}
+
+
+def _classifier_files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (folder / "classifier").iterdir() if file.name[0] != "."}
+
+
+def _compare(written: dict, found: dict) -> None:
+    if wrong := sorted(name for name in written.keys() | found.keys() if written.get(name) != found.get(name)):
+        raise ValueError(f"{wrong[0]} is not what was written")
+
+
+def as_json(content: dict) -> str:
+    """JSON with a checksum of the content in it, as :func:`read_json` compares it."""
+    content = json.loads(json.dumps(content))  # as it will be read
+    return json.dumps(content | {"checksum": _checksum(_canonical(content))}, indent=1, sort_keys=True)
+
+
+def read_json(file: Path, checked: bool = True) -> dict:
+    """What a JSON file of a run holds.
+
+    Parameters
+    ----------
+    file : Path
+    checked : bool
+        False for files from before there were checksums.
+
+    Raises
+    ------
+    DamagedError
+        If it is not what was written.
+    PermissionError
+        If it may not be read.
+    """
+    try:
+        kept = json.loads(file.read_bytes())
+        checksum = kept.pop("checksum", None)
+        if checked and checksum != _checksum(_canonical(kept)):
+            raise ValueError("its checksum does not fit")
+        return kept
+    except PermissionError:
+        raise
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise DamagedError(f"{file.name} is damaged: {error}") from error
+
+
+def _canonical(content) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def fold_folder(run_folder: Path, fold_name: str) -> Path:
