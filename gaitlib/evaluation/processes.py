@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from pathlib import Path
 import cloudpickle
 import keras
 from threadpoolctl import threadpool_limits
+
+from gaitlib.evaluation.scratch import Scratch, for_sockets, sweep
 
 try:
     import fcntl
@@ -117,6 +120,7 @@ class Nursery:
         if self._kept is not None and self._owner == os.getpid():
             self._kept.end()
             self._kept = None
+            sweep()  # after children that were ended at work
 
     def _server(self) -> "_Server":
         if not FORKS:
@@ -131,19 +135,21 @@ class _Server:
     """A process that serves; it ends when its standard input is closed, at the latest with this process."""
 
     def __init__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="gaitlib-")  # of its socket; goes with this object
+        sweep()
+        self._folder = for_sockets()
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(
             [sys.executable, "-c", SERVE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment | {"GAITLIB_SOCKETS": self._folder.name},
+            env=environment | {"GAITLIB_SOCKETS": str(self._folder.path)},
             start_new_session=True,  # an interrupt from the keyboard is for this process, which then ends the children
         )
         threading.Thread(target=_hand_on, args=[self._process.stderr], daemon=True).start()
         self.address = self._process.stdout.readline().decode().strip()
         if not self.address:
+            self._folder.remove()
             raise RuntimeError("the process that trains folds could not start; its message is on standard error")
 
     def alive(self) -> bool:
@@ -153,7 +159,7 @@ class _Server:
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
-        self._folder.cleanup()
+        self._folder.remove()
 
 
 def _hand_on(lines):
@@ -185,6 +191,7 @@ def serve():
 
 def _end_with_standard_input():
     sys.stdin.buffer.read()
+    shutil.rmtree(os.environ["GAITLIB_SOCKETS"], ignore_errors=True)  # whoever made it may have been killed
     os._exit(0)
 
 
@@ -201,9 +208,15 @@ def _work(connection):
     sys.path[:] = place["path"]
     os.chdir(place["folder"])
     content = connection.recv_bytes()
-    threading.Thread(target=_end_with, args=[connection], daemon=True).start()
+    try:
+        scratch = Scratch()
+    except OSError as error:
+        connection.send_bytes(cloudpickle.dumps((True, error)))
+        return
+    threading.Thread(target=_end_with, args=[connection, scratch], daemon=True).start()
     try:
         _take_cores(place["threads"])
+        tempfile.tempdir = os.environ["TMPDIR"] = str(scratch.path)  # TensorFlow leaves a file for every network
         with threadpool_limits(place["threads"]):
             os.environ.update(
                 dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(place["threads"]))
@@ -219,12 +232,14 @@ def _work(connection):
             cloudpickle.loads(answer)
         except Exception:  # an error that cannot travel
             answer = cloudpickle.dumps((True, RuntimeError(traceback.format_exc())))
+    scratch.remove()
     connection.send_bytes(answer)
 
 
-def _end_with(connection):
+def _end_with(connection, scratch):
     """Nothing more is sent to a child: when its connection can be read, the other end is closed or dead."""
     connection.poll(None)
+    scratch.remove()
     os._exit(1)
 
 

@@ -186,7 +186,42 @@ def test_where_forking_is_not_safe_each_call_starts_a_process_anew():
     assert done.stdout.split("\n")[:2] == ["False 2", "died"], done.stderr
 
 
-def test_nothing_is_left_in_the_temporary_folder(tmp_path):
-    code = "import os; from gaitlib.evaluation.processes import NURSERY; NURSERY.run(os.getpid, threads=1)"
-    subprocess.run([sys.executable, "-c", code], env=os.environ | {"TMPDIR": str(tmp_path)}, check=True)
-    assert [p.name for p in tmp_path.iterdir() if not p.name.endswith(".lock")] == []
+LITTER = """
+import os, signal, sys, tempfile
+from pathlib import Path
+from gaitlib.evaluation.processes import NURSERY
+
+def work(how):
+    Path(tempfile.gettempdir(), "left.txt").write_text("as TensorFlow does")
+    tempfile.mkstemp()
+    if how == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "kill":
+        os.kill(int(os.environ["PROGRAM"]), signal.SIGKILL)
+    return tempfile.gettempdir()
+
+os.environ["PROGRAM"] = str(os.getpid())
+print(NURSERY._server()._folder.path, flush=True)
+print(NURSERY.run(work, sys.argv[1], threads=1))
+"""
+
+
+@pytest.mark.parametrize(("how", "length"), [("kill", 40), ("die", 150), ("live", 150)])
+def test_nothing_is_left_in_the_temporary_folder(tmp_path, how, length):
+    """Whether the program is killed, or a child of it, or it ends well; with a path too long for a socket, too."""
+    folder = tmp_path / ("x" * length)
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", LITTER, how], env=os.environ | {"TMPDIR": str(folder)}, capture_output=True, text=True
+    )
+    sockets, *answer = done.stdout.split()
+    assert answer == [] if how != "live" else answer[0].startswith(str(folder)), done.stderr
+    assert done.returncode == {"live": 0, "die": 1, "kill": -signal.SIGKILL}[how]
+
+    def left():
+        return [p for p in [*folder.iterdir(), Path(sockets)] if p.exists() and not p.name.endswith(".lock")]
+
+    deadline = time.monotonic() + 20
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left() == []
