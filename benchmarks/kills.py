@@ -1,0 +1,92 @@
+"""A benchmark killed at many moments and started again: the same numbers to the last bit, nothing lost or left over.
+
+Kills (SIGKILL) in turn the program, the process that its folds come from, and the process of a fold, at moments spread
+over the time that the benchmark takes; then runs it again and compares with a run that was left alone.
+
+Usage: python benchmarks/kills.py [MOMENTS]
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+STUDY = """
+import sys
+import gaitlib
+
+trials = gaitlib.synthetic_trials(n_subjects=4, n_walks=1, seed=0)
+model = gaitlib.GaitClassifier("compact_gru", training=gaitlib.Training(epochs=2))
+print("begins", flush=True)
+runs = gaitlib.benchmark(model, trials, store=sys.argv[1], progress=False)
+print(runs.predictions().to_json(double_precision=15))
+"""
+VICTIMS = ("program", "process server", "process of a fold")
+
+
+def start(study, store, temporary):
+    """The program, as it begins its benchmark."""
+    command = [sys.executable, "-W", "ignore", study, store]
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    program.stdout.readline()
+    return program
+
+
+def kill(program, victim) -> bool:
+    """Whether there was such a process still."""
+    while program.poll() is None:
+        below = psutil.Process(program.pid)
+        for _ in range(VICTIMS.index(victim)):
+            below = next(iter(below.children()), None) if below else None
+        if below:
+            below.kill()
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def folds(store):
+    return {p: p.stat().st_mtime_ns for p in Path(store).glob("*/*/fold.json") if p.parent.name[0] != "."}
+
+
+def main():
+    moments = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / "study.py").write_text(STUDY)
+        (folder / "temporary").mkdir()
+        program = start(folder / "study.py", folder / "whole", folder / "temporary")
+        began, whole = time.monotonic(), program.communicate()[0]
+        lasts, different = time.monotonic() - began, 0
+        print(f"left alone: {lasts:.1f} s, {len(folds(folder / 'whole'))} folds")
+        for number, moment in enumerate(np.linspace(0.05, 0.95, moments) * lasts):
+            victim, store = VICTIMS[number % 3], folder / f"store{number}"
+            program = start(folder / "study.py", store, folder / "temporary")
+            time.sleep(moment)
+            hit = kill(program, victim)
+            program.communicate()
+            finished = folds(store)
+            again = start(folder / "study.py", store, folder / "temporary").communicate()[0]
+            kept = {place: folds(store).get(place) for place in finished} == finished
+            left = [p.name for p in (folder / "temporary").iterdir() if not p.name.endswith(".lock")]
+            left += [p.name for p in store.rglob("*") if p.name[0] == "." or "damaged" in p.name or "failed" in p.name]
+            well = again == whole and bool(whole) and kept
+            different += not well
+            print(
+                f"{moment:5.1f} s, {victim if hit else 'nobody, it had ended'}: {len(finished)} finished folds "
+                f"{'kept' if kept else 'LOST'}, {'equal to the last bit' if again == whole else 'DIFFERENT'}, "
+                f"left over: {', '.join(left) or 'nothing'}",
+                flush=True,
+            )
+        print(f"{moments} moments, {different} ended badly")
+        sys.exit(different > 0)
+
+
+if __name__ == "__main__":
+    main()
