@@ -1,11 +1,12 @@
 """A benchmark killed at many moments and started again: the same numbers to the last bit, nothing lost or left over.
 
-Kills (SIGKILL) in turn the program, the process that its folds come from, and the process of a fold, at moments spread
-over the time that the benchmark takes; then runs it again and compares with a run that was left alone.
+Kills (SIGKILL) in turn the program, the process that its folds come from, and the process of a fold, with none to all
+but one of the folds finished and a little later; then runs it again and compares with a run that was left alone.
 
 Usage: python benchmarks/kills.py [MOMENTS]
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import sys
 import gaitlib
 
 trials = gaitlib.synthetic_trials(n_subjects=4, n_walks=1, seed=0)
-model = gaitlib.GaitClassifier("compact_gru", training=gaitlib.Training(epochs=2))
+model = gaitlib.GaitClassifier("compact_gru", training=gaitlib.Training(epochs=1))
 print("begins", flush=True)
 runs = gaitlib.benchmark(model, trials, store=sys.argv[1], progress=False)
 print(runs.predictions().to_json(double_precision=15))
@@ -41,10 +42,10 @@ def start(study, store, temporary):
 def kill(program, victim) -> bool:
     """Whether there was such a process still."""
     while program.poll() is None:
-        below = psutil.Process(program.pid)
-        for _ in range(VICTIMS.index(victim)):
-            below = next(iter(below.children()), None) if below else None
-        if below:
+        with contextlib.suppress(psutil.NoSuchProcess, IndexError):  # not yet, or no longer
+            below = psutil.Process(program.pid)
+            for _ in range(VICTIMS.index(victim)):
+                below = below.children()[0]
             below.kill()
             return True
         time.sleep(0.01)
@@ -63,12 +64,16 @@ def main():
         (folder / "temporary").mkdir()
         program = start(folder / "study.py", folder / "whole", folder / "temporary")
         began, whole = time.monotonic(), program.communicate()[0]
-        lasts, different = time.monotonic() - began, 0
+        lasts, different, rng = time.monotonic() - began, 0, np.random.default_rng(0)
         print(f"left alone: {lasts:.1f} s, {len(folds(folder / 'whole'))} folds")
-        for number, moment in enumerate(np.linspace(0.05, 0.95, moments) * lasts):
-            victim, store = VICTIMS[number % 3], folder / f"store{number}"
+        n_folds = len(folds(folder / "whole"))
+        for number in range(moments):
+            victim, store = VICTIMS[number % len(VICTIMS)], folder / f"store{number}"
             program = start(folder / "study.py", store, folder / "temporary")
-            time.sleep(moment)
+            while len(folds(store)) < number % n_folds and program.poll() is None:
+                time.sleep(0.005)
+            later = rng.uniform(0, lasts / n_folds / 2)
+            time.sleep(later)
             hit = kill(program, victim)
             program.communicate()
             finished = folds(store)
@@ -79,9 +84,9 @@ def main():
             well = again == whole and bool(whole) and kept
             different += not well
             print(
-                f"{moment:5.1f} s, {victim if hit else 'nobody, it had ended'}: {len(finished)} finished folds "
-                f"{'kept' if kept else 'LOST'}, {'equal to the last bit' if again == whole else 'DIFFERENT'}, "
-                f"left over: {', '.join(left) or 'nothing'}",
+                f"{number % n_folds} folds and {later:.2f} s, {victim if hit else 'nobody, it had ended'}: "
+                f"{len(finished)} finished folds {'kept' if kept else 'LOST'}, "
+                f"{'the same bits' if again == whole else 'DIFFERENT'}, left over: {', '.join(left) or 'nothing'}",
                 flush=True,
             )
         print(f"{moments} moments, {different} ended badly")

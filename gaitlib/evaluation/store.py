@@ -94,7 +94,7 @@ class RunStore:
                     raise
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
-            failure_note(self.folder, fold_name).unlink(missing_ok=True)
+            self._make_room(failure_note(self.folder, fold_name)).unlink(missing_ok=True)
         except OSError as error:
             raise GaitDataError(
                 f"{self.folder}: fold {fold_name} cannot be written ({error}); free space or give another store=; "
@@ -128,12 +128,15 @@ class RunStore:
         self._write(failure_note(self.folder, fold_name).name, f"{fold_name}: {reason}\n")
 
     def _write(self, name, text):
-        if (self.folder / name).is_dir():
-            self._set_aside(self.folder / name, "a folder where a file should be")
         try:
-            _write_atomically(self.folder / name, text)
+            _write_atomically(self._make_room(self.folder / name), text)
         except OSError as error:
             raise GaitDataError(f"{self.folder}: results cannot be written ({error}); give another store=") from error
+
+    def _make_room(self, file: Path) -> Path:
+        if file.is_dir():
+            self._set_aside(file, "a folder where a file should be")
+        return file
 
     def _set_aside(self, path: Path, reason: str) -> None:
         """Rename what does not fit, so that it can be looked at, and say so."""

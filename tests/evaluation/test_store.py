@@ -137,15 +137,17 @@ def test_a_benchmark_sets_it_aside_by_name_and_trains_it_anew(made, run, tiny_tr
     (run / "run.json").unlink()
     (run / "audit.json").unlink()
     (run / "audit.json").mkdir()
+    (run / "s03.failed.txt").mkdir()
     with pytest.warns(UserWarning) as caught:
         again = bench(tiny_trials, run.parent)
     told = [str(w.message) for w in caught if "set aside as" in str(w.message)]
-    assert len(told) == len(again.skipped) == 5
+    assert len(told) == len(again.skipped) == 6
     assert all(any(f"{fold}.damaged-1 and made anew" in line for line in told) for fold in ("s01", "s02", "s03", "s04"))
     pd.testing.assert_frame_equal(again.predictions(), made[0])
     assert {Path(place).name for place in again.skipped["place"]} == {
         *(f"s0{n}.damaged-1" for n in range(1, 5)),
         "audit.json.damaged-1",
+        "s03.failed.txt.damaged-1",
     }
     assert all(Path(place).exists() for place in again.skipped["place"])
     FAULTS["a label"](run / "s01", made)
