@@ -1,6 +1,5 @@
 """A network's own attention: how much each frame weighs."""
 
-import functools
 import inspect
 
 import keras
@@ -9,8 +8,10 @@ from keras import layers, ops
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import compiled, in_batches
+from gaitlib.explain.inputs import checked
+from gaitlib.explain.keras_internals import graph_of, maker_of, nodes_of, once_a_network
+from gaitlib.explain.padding import real_values
 from gaitlib.models.attentive import AttentionPooling
-from gaitlib.perturb.engine import real_values
 
 INSTEAD = 'use another method, such as "lrp" or "integrated_gradients"'
 
@@ -49,8 +50,8 @@ def attention_weights(network, inputs, target):
     Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473; Jain, Wallace 2019, Attention is not explanation,
     https://doi.org/10.18653/v1/N19-1357
     """
+    inputs, _ = checked(network, inputs, target)
     node = _attention(network)
-    inputs = {name: np.asarray(x, np.float32) for name, x in inputs.items()}
     weights = in_batches(_compiled(network), inputs)
     looked_at = [
         x.name
@@ -63,7 +64,7 @@ def attention_weights(network, inputs, target):
     if len(looked_at) != 1:
         raise GaitDataError(f"'{node.operation.name}' does not look at the frames of one input; {INSTEAD}")
     (name,) = looked_at
-    real = real_values(inputs[name])[:, :, 0]
+    real = real_values(network, inputs)[name][:, :, 0]
     asks = real if weights.shape[1] == real.shape[1] else np.ones(weights.shape[:2])
     of_frame = real * np.einsum("nqk,nq->nk", weights, asks / asks.sum(axis=1, keepdims=True))
     relevance = {key: np.zeros_like(x) for key, x in inputs.items()}
@@ -73,8 +74,11 @@ def attention_weights(network, inputs, target):
 
 def _attention(network):
     """The one call of an attention layer in the graph of a network."""
-    calls = [node for nodes in getattr(network, "_nodes_by_depth", {}).values() for node in nodes]
-    found = [node for node in calls if isinstance(node.operation, layers.MultiHeadAttention | AttentionPooling)]
+    found = [
+        node
+        for node in nodes_of(graph_of(network))
+        if isinstance(node.operation, layers.MultiHeadAttention | AttentionPooling)
+    ]
     if len(found) != 1:
         raise GaitDataError(
             f"'{network.name}' has {len(found) or 'no'} attention layer{'s' if found else ''}; the weights of exactly "
@@ -92,12 +96,11 @@ def _feeds(x, symbols) -> bool:
             return True
         if id(symbol) not in done:
             done.add(id(symbol))
-            operation, node, _ = symbol._keras_history
-            todo += operation._inbound_nodes[node].input_tensors
+            todo += maker_of(symbol).input_tensors
     return False
 
 
-@functools.lru_cache(maxsize=4)
+@once_a_network
 def _compiled(network):
     """From inputs to weights, (batch, queries, keys); one query where frames are pooled."""
     node = _attention(network)

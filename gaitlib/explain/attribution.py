@@ -11,8 +11,8 @@ from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.attention_maps import attention_weights
 from gaitlib.explain.gradients import gradient_x_input, integrated_gradients, smooth_grad
-from gaitlib.explain.inputs import logits_of
-from gaitlib.explain.layerwise.propagation import check_logits, lrp
+from gaitlib.explain.inputs import by_name, check_finite, checked, logits_of
+from gaitlib.explain.layerwise.propagation import lrp
 from gaitlib.explain.linear_models import linear
 from gaitlib.explain.occluding import occlusion
 from gaitlib.preprocessing.samples import mean_over_samples
@@ -125,45 +125,15 @@ def relevance(classifier, inputs, target="predicted", method="lrp", model=None, 
 
 
 def _of_arrays(network, inputs, target, method, settings) -> Relevance:
-    check_logits(network)
-    if not isinstance(inputs, dict):
-        inputs = {network.inputs[0].name: inputs}
-    missing = [x.name for x in network.inputs if x.name not in inputs]
-    if missing:
-        raise GaitDataError(f"the network reads {', '.join(x.name for x in network.inputs)}; give '{missing[0]}' too")
-    inputs = {x.name: np.asarray(inputs[x.name], np.float32) for x in network.inputs}
-    n = _check_arrays(network, inputs)
-    predicted = logits_of(network, inputs).argmax(axis=1)
-    if isinstance(target, str) and target != "predicted":
-        raise GaitDataError(f"target '{target}': a plain network knows no class names; give class numbers")
-    if np.ndim(target) == 1 and len(target) != n:
-        raise GaitDataError(f"{len(target)} classes for {n} samples; give one a sample, or one for all")
-    if not isinstance(target, str) and not np.array_equal(np.asarray(target), np.asarray(target).astype(int)):
-        raise GaitDataError(f"target {target}: class numbers are whole")
-    number = predicted if isinstance(target, str) else np.broadcast_to(np.asarray(target, int), n)
-    unknown = number[(number < 0) | (number >= network.output_shape[-1])]
-    if len(unknown):
-        raise GaitDataError(f"class {unknown[0]} of a network with {network.output_shape[-1]} classes")
+    asked = 0 if isinstance(target, str) and target == "predicted" else target
+    inputs, number = checked(network, by_name(network, inputs), asked)
+    logits = logits_of(network, inputs)
+    check_finite(network, logits)
+    predicted = logits.argmax(axis=1)
+    number = predicted if isinstance(target, str) else number
     values, account = METHODS[method](network, inputs, number, **settings)
     table = pd.DataFrame({"predicted": predicted, "target": number}).assign(**_sums(values), **account)
     return Relevance(values, {}, table, None, method)
-
-
-def _check_arrays(network, inputs) -> int:
-    """Number of samples, where the arrays are what the network reads."""
-    for x in network.inputs:
-        array, shape = inputs[x.name], x.shape[1:]
-        fits = array.ndim == 1 + len(shape) and all(b in (None, a) for a, b in zip(array.shape[1:], shape, strict=True))
-        if not fits:
-            whole = ", ".join("any" if n is None else str(n) for n in shape)
-            alone = "; one sample alone needs its axis: x[None]" if array.ndim == len(shape) else ""
-            raise GaitDataError(f"'{x.name}' has the shape {array.shape}; the network reads (samples, {whole}){alone}")
-        if not np.isfinite(array).all():
-            raise GaitDataError(f"'{x.name}': a number is not finite; fill or drop it before")
-    sizes = {len(inputs[x.name]) for x in network.inputs}
-    if len(sizes) > 1 or 0 in sizes:
-        raise GaitDataError(f"the inputs hold {sorted(sizes)} samples; give at least one, and as many of each")
-    return sizes.pop()
 
 
 def _of_runs(runs, trials, target, method, model, settings) -> Relevance:

@@ -4,14 +4,15 @@ The logits of a GRU or LSTM that reads hundreds of frames can have large gradien
 some size does; :mod:`gaitlib.explain.trust.sanity` shows which explanation to trust.
 """
 
-import functools
+import hashlib
 
 import numpy as np
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import compiled, gradient, in_batches
-from gaitlib.explain.inputs import logits_of, target_logit
-from gaitlib.perturb.engine import real_values
+from gaitlib.explain.inputs import checked, logits_of, target_logit
+from gaitlib.explain.keras_internals import once_a_network
+from gaitlib.explain.padding import check_same_frames, real_values
 from gaitlib.preprocessing.samples import STAND_IN_FRAME
 
 
@@ -34,12 +35,18 @@ def gradient_x_input(network, inputs, target):
     account : dict
         Empty.
 
+    Raises
+    ------
+    GaitDataError
+        As :func:`gaitlib.explain.inputs.checked` refuses networks, inputs and classes.
+
     References
     ----------
     Shrikumar et al. 2016, https://arxiv.org/abs/1605.01713
     """
-    gradients = _gradients(network, inputs, target)
-    return {name: gradients[name] * x for name, x in _floats(inputs).items()}, {}
+    inputs, target = checked(network, inputs, target)
+    gradients, real = in_batches(_compiled(network), inputs, np.int32(target)), real_values(network, inputs)
+    return {name: gradients[name] * x * real[name] for name, x in inputs.items()}, {}
 
 
 def integrated_gradients(network, inputs, target, steps=32):
@@ -64,7 +71,7 @@ def integrated_gradients(network, inputs, target, steps=32):
     Raises
     ------
     GaitDataError
-        For fewer than one step.
+        For fewer than one step, or where the network would read other frames on the way.
 
     Notes
     -----
@@ -76,15 +83,20 @@ def integrated_gradients(network, inputs, target, steps=32):
     """
     if steps < 1:
         raise GaitDataError(f"integrated gradients need at least one step, not {steps}")
-    inputs = _floats(inputs)
+    inputs, target = checked(network, inputs, target)
+    real, slope = real_values(network, inputs), _compiled(network)
+
+    def on_the_way(share):
+        return {name: np.where(real[name], x * np.float32(share), x) for name, x in inputs.items()}
+
+    check_same_frames(network, inputs, on_the_way(STAND_IN_FRAME))
     total = {name: np.zeros(x.shape, np.float64) for name, x in inputs.items()}
     for k in range(steps):
-        on_the_way = {name: x * np.float32((k + 0.5) / steps) for name, x in inputs.items()}
-        for name, g in _gradients(network, on_the_way, target).items():
+        for name, g in in_batches(slope, on_the_way((k + 0.5) / steps), np.int32(target)).items():
             total[name] += g
-    relevance = {name: (total[name] / steps * x).astype(np.float32) for name, x in inputs.items()}
+    relevance = {name: (total[name] / steps * x * real[name]).astype(np.float32) for name, x in inputs.items()}
     rows = np.arange(len(target))
-    baseline = logits_of(network, {name: x * np.float32(STAND_IN_FRAME) for name, x in inputs.items()})[rows, target]
+    baseline = logits_of(network, on_the_way(STAND_IN_FRAME))[rows, target]
     rise = logits_of(network, inputs)[rows, target] - baseline
     explained = sum(r.reshape(len(r), -1).sum(axis=1, dtype=np.float64) for r in relevance.values())
     return relevance, {"baseline": baseline, "completeness_error": explained - rise}
@@ -105,6 +117,7 @@ def smooth_grad(network, inputs, target, samples=25, sigma=0.15, seed=0):
     sigma : float
         SD of the gaussian noise, as a share of the range of each sample's own values in each input. Padding gets none.
     seed : int
+        Together with the values of a sample, of its noise: in another batch it is the same.
 
     Returns
     -------
@@ -115,7 +128,7 @@ def smooth_grad(network, inputs, target, samples=25, sigma=0.15, seed=0):
     Raises
     ------
     GaitDataError
-        For fewer than one copy.
+        For fewer than one copy, or where the network would read other frames under noise.
 
     References
     ----------
@@ -123,33 +136,50 @@ def smooth_grad(network, inputs, target, samples=25, sigma=0.15, seed=0):
     """
     if samples < 1:
         raise GaitDataError(f"smooth_grad needs at least one noisy copy, not {samples}")
-    rng, inputs = np.random.default_rng(seed), _floats(inputs)
-    spread = {name: np.float32(sigma) * _range(x) * real_values(x) for name, x in inputs.items()}
+    inputs, target = checked(network, inputs, target)
+    real, slope = real_values(network, inputs), _compiled(network)
+    spread = {name: np.float32(sigma) * _range(x, real[name]) for name, x in inputs.items()}
+    drawn_from = _generators(inputs, real, seed)
     total = {name: np.zeros(x.shape, np.float64) for name, x in inputs.items()}
-    for _ in range(samples):
-        noisy = {name: x + spread[name] * rng.standard_normal(x.shape, np.float32) for name, x in inputs.items()}
-        for name, g in _gradients(network, noisy, target).items():
+    for copy in range(samples):
+        noisy = {name: x + spread[name] * _noise(drawn_from, real[name]) for name, x in inputs.items()}
+        if copy == 0:
+            check_same_frames(network, inputs, noisy)
+        for name, g in in_batches(slope, noisy, np.int32(target)).items():
             total[name] += g
-    return {name: (total[name] / samples * x).astype(np.float32) for name, x in inputs.items()}, {}
+    return {name: (total[name] / samples * x * real[name]).astype(np.float32) for name, x in inputs.items()}, {}
 
 
-def _range(x):
-    """Largest less smallest value of each sample, ready to be multiplied with it."""
+def _range(x, real):
+    """Largest less smallest real value of each sample, ready to be multiplied with it; 0 where there is none."""
     axes = tuple(range(1, x.ndim))
-    return x.max(axis=axes, keepdims=True) - x.min(axis=axes, keepdims=True)
+    highest = x.max(axis=axes, keepdims=True, where=real, initial=-np.inf)
+    lowest = x.min(axis=axes, keepdims=True, where=real, initial=np.inf)
+    return np.maximum(highest - lowest, 0)
 
 
-def _floats(inputs) -> dict[str, np.ndarray]:
-    return {name: np.asarray(x, np.float32) for name, x in inputs.items()}
+def _generators(inputs, real, seed) -> list:
+    """A generator for each sample, from its values alone: its neighbours and its padding change none of its noise."""
+    found = []
+    for i in range(len(next(iter(inputs.values())))):
+        content = b"".join(x[i][real[name][i]].tobytes() for name, x in inputs.items())
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        found.append(np.random.default_rng([seed, int.from_bytes(digest)]))
+    return found
 
 
-def _gradients(network, inputs, target) -> dict[str, np.ndarray]:
-    """Gradient of the target's logit, of the shapes of the inputs."""
-    return in_batches(_compiled(network), _floats(inputs), np.asarray(target, np.int32))
+def _noise(generators, real) -> np.ndarray:
+    """Gaussian noise on the real values."""
+    noise = np.zeros(real.shape, np.float32)
+    for own, there, rng in zip(noise, real, generators, strict=True):
+        own[there] = rng.standard_normal(np.count_nonzero(there), np.float32)
+    return noise
 
 
-@functools.lru_cache(maxsize=4)
+@once_a_network
 def _compiled(network):
+    """Gradient of the target's logit, of the shapes of the inputs."""
+
     def of_target(inputs, target):
         return gradient(lambda x: target_logit(network, x, target), inputs)
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import BATCH
-from gaitlib.explain.inputs import logits_of
-from gaitlib.perturb.engine import neutral, real_values
+from gaitlib.explain.inputs import checked, logits_of
+from gaitlib.explain.padding import check_same_frames, neutral, real_values
 
 WINDOW = (10, 1)  # frames, channels
 
@@ -41,7 +41,8 @@ def occlusion(network, inputs, target, window=WINDOW):
     Raises
     ------
     GaitDataError
-        If a window has no size, or is for an input that there is not.
+        If a window has no size, or is for an input that there is not; or where the network would read other frames
+        with some covered.
 
     Notes
     -----
@@ -52,23 +53,24 @@ def occlusion(network, inputs, target, window=WINDOW):
     ----------
     Zeiler, Fergus 2014, https://doi.org/10.1007/978-3-319-10590-1_53
     """
-    inputs = {name: np.asarray(x, np.float32) for name, x in inputs.items()}
+    inputs, target = checked(network, inputs, target)
     windows, n = _windows(window, inputs), len(target)
+    nothing, real = neutral(network, inputs), real_values(network, inputs)
+    check_same_frames(network, inputs, nothing)
     full = _logits(network, inputs, target, 1)
     relevance = {name: np.zeros_like(x) for name, x in inputs.items()}
     at_once = max(1, BATCH // n)  # windows: few samples share a batch
     for name, x in inputs.items():
-        nothing, real = neutral(x), real_values(x)
-        places = [place for place in _places(x.shape[1:], windows[name]) if real[place].any()]
+        places = [place for place in _places(x.shape[1:], windows[name]) if real[name][place].any()]
         for i in range(0, len(places), at_once):
             some = places[i : i + at_once]
             covered = np.repeat(x[None], len(some), axis=0)
             for copy, place in zip(covered, some, strict=True):
-                copy[place] = nothing[place]
+                copy[place] = nothing[name][place]
             repeated = {other: np.concatenate([y] * len(some)) for other, y in inputs.items()}
             changed = repeated | {name: covered.reshape(-1, *x.shape[1:])}
             for place, fall in zip(some, full - _logits(network, changed, target, len(some)), strict=True):
-                own = real[place]
+                own = real[name][place]
                 n_real = own.sum(axis=tuple(range(1, own.ndim)), keepdims=True)
                 relevance[name][place] = own * fall.reshape(n_real.shape) / np.maximum(n_real, 1)
     return relevance, {}

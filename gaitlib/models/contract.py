@@ -30,16 +30,23 @@ def check_network(network, n_classes, name) -> None:
 
 
 def ends_in_probabilities(network) -> bool:
-    """Whether the outputs of random inputs all are probabilities: between 0 and 1, or of sum 1 over the classes.
+    """Whether the outputs of random inputs all are probabilities.
 
     Asks the numbers, as no look at the layers sees into functions and subclassed models.
     """
+    inputs = probes({x.name: x.shape[1:] for x in network.inputs})
+    return are_probabilities(keras.ops.convert_to_numpy(network(as_read(network, inputs), training=False)))
+
+
+def probes(shapes) -> dict[str, np.ndarray]:
+    """Random inputs of several sizes, for :func:`are_probabilities`; ``shapes`` are those of one sample, by input."""
     rng = np.random.default_rng(0)
-    outputs = []
-    for scale in SCALES:
-        inputs = {x.name: scale * rng.normal(size=(PROBES, *x.shape[1:])).astype(np.float32) for x in network.inputs}
-        outputs.append(keras.ops.convert_to_numpy(network(as_read(network, inputs), training=False)))
-    y = np.concatenate(outputs)
+    drawn = [{name: scale * rng.normal(size=(PROBES, *shape)) for name, shape in shapes.items()} for scale in SCALES]
+    return {name: np.concatenate([each[name] for each in drawn]).astype(np.float32) for name in shapes}
+
+
+def are_probabilities(y) -> bool:
+    """Whether all values are between 0 and 1, or positive and of sum 1 over the last axis."""
     within = (y > 0).all() and (y < 1 + 1e-6).all()
     return bool((y >= 0).all() and np.allclose(y.sum(axis=-1), 1, atol=1e-3)) or bool(within)
 

@@ -19,6 +19,7 @@ def attention_pooling(call, relevance):
     """Scores take none."""
     call.epsilon()
     affine = Affine(lambda v, kernel: call.run([v, *call.tensors[1:]]), None, ops.zeros(relevance.shape[-1:]))
+    call.same(affine.output(call.x))
     return call.share(affine, call.x, relevance)
 
 
@@ -35,6 +36,7 @@ def multi_head_attention(call, relevance):
     mixed = Affine(lambda v, kernel: ops.einsum("bhts,bshk->bthk", scores, v), None, ops.zeros((1,)))
     last = _einsum(outer, "bthk,hko->bto")
     projected = own.output(value)
+    call.same(last.output(mixed.output(projected)))
     of_mixed = call.rule(last, mixed.output(projected), relevance)
     of_projected = call.rule(mixed, projected, of_mixed.relevance)
     of_value = call.rule(own, value, of_projected.relevance)
@@ -43,8 +45,15 @@ def multi_head_attention(call, relevance):
 
 
 def attention_scores(call):
-    """Weights of the frames, (batch, heads, queries, keys)."""
-    return call.run(call.tensors, return_attention_scores=True)[1]
+    """Weights of the frames, (batch, heads, queries, keys).
+
+    Of a query that may look at none, Keras hands out zeros; what it computes with, unless it drops out, are equal ones.
+    """
+    scores = call.run(call.tensors, return_attention_scores=True)[1]
+    if call.layer.dropout > 0:
+        return scores
+    nowhere = ops.sum(scores, axis=-1, keepdims=True) == 0
+    return ops.where(nowhere, 1.0 / scores.shape[-1], scores)
 
 
 def _einsum(dense, equation) -> Affine:

@@ -1,7 +1,7 @@
 """Calls of layers as relevance meets them, and the list of which function handles which layer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 from keras import ops
@@ -21,6 +21,36 @@ class Folded:
     shift: object
 
 
+TOLERANCE = {"bfloat16": 0.1, "float16": 0.02}  # of layers that compute so
+OF_FLOAT32 = 1e-3
+
+
+class Compared:
+    """A layer's own output, held against the same computed anew.
+
+    Attributes
+    ----------
+    layer : keras.Operation
+    apart : tensor (batch,)
+        The largest difference in each sample, as a share of the largest value.
+    tolerance : float
+        What rounding explains.
+    """
+
+    def __init__(self, layer, own, again):
+        self.layer = layer
+        self.tolerance = TOLERANCE.get(keras.backend.standardize_dtype(own.dtype), OF_FLOAT32)
+        own, again = ops.cast(own, "float32"), ops.cast(again, "float32")
+        both_nan = ops.logical_and(ops.isnan(own), ops.isnan(again))
+        difference, size = (_highest(ops.where(both_nan, 0.0, ops.abs(v))) for v in (own - again, own))
+        self.apart = difference / (size + 1e-3 * ops.max(size) + 1e-30)
+
+
+def _highest(x):
+    """The largest value of each sample."""
+    return ops.max(x, axis=tuple(range(1, len(x.shape)))) if len(x.shape) > 1 else x
+
+
 @dataclass(frozen=True)
 class Call:
     """One call of a layer in a network.
@@ -33,6 +63,7 @@ class Call:
     run : callable
         ``run(tensors) -> output``, the call again with other tensors.
     output : tensor
+        With a normalisation that is folded into it.
     rule : Rule
     mask : tensor or None
         Which frames are real, as the layer was told.
@@ -41,6 +72,8 @@ class Call:
         normalisation read), and of what it gives.
     place_of_value : int
         Of an attention layer: which of the tensors it weighs.
+    compared : list of Compared
+        Where :meth:`same` enters what a handler has computed anew.
     """
 
     layer: object
@@ -52,10 +85,15 @@ class Call:
     before: Folded | None = None
     after: Folded | None = None
     place_of_value: int = 0
+    compared: list[Compared] = field(default_factory=list)
 
     @property
     def x(self):
         return self.tensors[0]
+
+    def same(self, again) -> None:
+        """Claim that an output computed anew is the layer's own; refused after the run where it is not."""
+        self.compared.append(Compared(self.layer, self.output, again))
 
     def epsilon(self) -> Epsilon:
         """The rule, where a layer is made for the epsilon rule only.

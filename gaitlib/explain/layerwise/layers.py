@@ -17,8 +17,7 @@ ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "
 @handles(layers.Dense, layers.Conv1D, layers.Conv2D)
 def kernel_layer(call, relevance):
     """Any rule; the activation passes relevance on."""
-    check_activation(call.layer, call.layer.activation)
-    return call.share(_affine(call, call.layer), call.x, relevance)
+    return _with_kernel(call, call.layer, relevance)
 
 
 @handles(layers.TimeDistributed)
@@ -28,8 +27,14 @@ def time_distributed(call, relevance):
         raise GaitDataError(
             f"no rule for TimeDistributed({type(inner).__name__}) '{call.layer.name}': only for a Dense layer in it"
         )
-    check_activation(call.layer, inner.activation)
-    return call.share(_affine(call, inner), call.x, relevance)
+    return _with_kernel(call, inner, relevance)
+
+
+def _with_kernel(call, layer, relevance):
+    check_activation(call.layer, layer.activation)
+    affine = _affine(call, layer)
+    call.same(layer.activation(affine.output(call.x)))
+    return call.share(affine, call.x, relevance)
 
 
 def _affine(call, layer) -> Affine:
@@ -65,7 +70,7 @@ def batch_normalisation(call, relevance):
     """Where it could not be folded into a neighbour: a weight and a bias a channel."""
     folded = normalisation(call.layer, len(call.x.shape))
     call.epsilon()
-    return call.share(Affine(lambda x, kernel: x * kernel, folded.scale, folded.shift), call.x, relevance)
+    return _affine_again(call, Affine(lambda x, kernel: x * kernel, folded.scale, folded.shift), relevance)
 
 
 def normalisation(layer, ndim):
@@ -93,7 +98,12 @@ def layer_normalisation(call, relevance):
     def apply(v, kernel):
         return (v - ops.mean(v, axis=-1, keepdims=True)) * inverse * kernel
 
-    return call.share(Affine(apply, scale, shift), x, relevance)
+    return _affine_again(call, Affine(apply, scale, shift), relevance)
+
+
+def _affine_again(call, affine, relevance):
+    call.same(affine.output(call.x))
+    return call.share(affine, call.x, relevance)
 
 
 # -- sums ----------------------------------------------------------------------------------------------------
@@ -106,6 +116,7 @@ def layer_normalisation(call, relevance):
 def weighted_sum(call, relevance):
     """Every term by what it added to the sum; a constant one (``x + 1.0``) is a bias."""
     z = ops.cast(call.output, "float32")
+    call.same(call.run(call.tensors))
     constant = call.run([x if is_mask(x) else ops.zeros_like(x) for x in call.tensors])
     share = relevance / stabilised(z, call.epsilon().epsilon)
     terms = [None if b is None else x * b for x, b in zip(call.tensors, call.back(share), strict=True)]
@@ -116,7 +127,7 @@ def weighted_sum(call, relevance):
 def mean_over_frames(call, relevance):
     x, mask = call.tensors
     call.epsilon()
-    return call.share(_fixed(lambda v: _mean(v, mask), relevance), x, relevance)
+    return _affine_again(call, _fixed(lambda v: _mean(v, mask), relevance), relevance)
 
 
 @handles(MeanAndMaxPooling)
@@ -125,9 +136,14 @@ def mean_and_highest(call, relevance):
     x, mask = call.tensors
     call.epsilon()
     of_mean, of_highest = ops.split(relevance, 2, axis=-1)
-    mean = call.rule(_fixed(lambda v: _mean(v, mask), of_mean), x, of_mean)
-    highest = vjp(lambda v: ops.max(ops.where(mask[..., None], v, -1e9), axis=1), x, of_highest)
-    return call.only(mean.relevance + highest, mean.bias, mean.stabiliser)
+    average = _fixed(lambda v: _mean(v, mask), of_mean)
+
+    def highest(v):
+        return ops.max(ops.where(mask[..., None], v, -1e9), axis=1)
+
+    call.same(ops.concatenate([average.output(x), highest(x)], axis=-1))
+    mean = call.rule(average, x, of_mean)
+    return call.only(mean.relevance + vjp(highest, x, of_highest), mean.bias, mean.stabiliser)
 
 
 def _fixed(function, relevance) -> Affine:
@@ -146,22 +162,26 @@ def _fixed(function, relevance) -> Affine:
 )  # fmt: skip
 def moved(call, relevance):
     """Relevance goes back to where each value came from; a maximum to the value that won."""
+    call.same(call.run(call.tensors))
     return Share(call.back(relevance), per_sample(0 * relevance), per_sample(0 * relevance))
 
 
 @handles(ZeroPadding)
 def padding_cut(call, relevance):
     """Padding keeps none; only rules that look at no values (flat, w-squared, zB) give it any."""
-    kept = relevance * ops.cast(call.tensors[1][..., None], relevance.dtype)
-    return call.only(kept, stabiliser=per_sample(relevance - kept))
+    return _cut(call, call.tensors[1][..., None], relevance)
 
 
 @handles(layers.Masking)
 def masked(call, relevance):
     """As padding is cut."""
-    real = ops.any(ops.not_equal(call.x, call.layer.mask_value), axis=-1, keepdims=True)
-    kept = relevance * ops.cast(real, relevance.dtype)
-    return call.only(kept, stabiliser=per_sample(relevance - kept))
+    return _cut(call, ops.any(ops.not_equal(call.x, call.layer.mask_value), axis=-1, keepdims=True), relevance)
+
+
+def _cut(call, real, relevance):
+    real = ops.cast(real, relevance.dtype)
+    call.same(call.x * real)
+    return call.only(relevance * real, stabiliser=per_sample(relevance * (1 - real)))
 
 
 @handles(layers.Activation)
@@ -171,9 +191,18 @@ def activation(call, relevance):
 
 
 @handles(
-    layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU, layers.Dropout, layers.SpatialDropout1D,
-    layers.SpatialDropout2D, layers.GaussianNoise, layers.GaussianDropout, layers.ActivityRegularization,
-    layers.Identity, "ops.Relu", "ops.Tanh", "ops.Sigmoid", "ops.Elu", "ops.Gelu",
+    layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.GaussianNoise, layers.GaussianDropout,
+    layers.ActivityRegularization, layers.Identity,
+)  # fmt: skip
+def unchanged(call, relevance):
+    """What trains otherwise and predicts what it reads."""
+    call.same(call.x)
+    return call.only(relevance)
+
+
+@handles(
+    layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU, "ops.Relu", "ops.Tanh", "ops.Sigmoid", "ops.Elu",
+    "ops.Gelu",
 )  # fmt: skip
 def passed_on(call, relevance):
     return call.only(relevance)

@@ -1,19 +1,20 @@
 """Layer-wise relevance propagation: from the logit of a class back to every value that a network read."""
 
-import functools
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 from keras import layers, ops, tree
-from keras.src.backend import get_keras_mask, set_keras_mask  # Keras makes neither public
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import compiled, in_batches
+from gaitlib.explain.inputs import all_logits, check_finite, checked
+from gaitlib.explain.keras_internals import graph_of, nodes_of, once_a_network, predicting, run, with_mask
 from gaitlib.explain.layerwise import attention, recurrent  # noqa: F401  (each enters its layers)
-from gaitlib.explain.layerwise.calls import Call, handler_of, is_mask
+from gaitlib.explain.layerwise.calls import Call, Compared, handler_of, is_mask
 from gaitlib.explain.layerwise.layers import normalisation, passed_on
 from gaitlib.explain.layerwise.rules import Composite, Share, composite, per_sample
+from gaitlib.explain.padding import masked_values
 from gaitlib.models.layers import FrameMask, HalfMask, ZeroPadding
 
 KERNELS = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.TimeDistributed)
@@ -47,81 +48,58 @@ def lrp(network, inputs, target, rules=None):
     Raises
     ------
     GaitDataError
-        If the network does not end in linear logits, has a layer without a rule, or a rule does not fit a layer.
+        If the network does not end in linear logits, has a layer without a rule, a rule does not fit a layer, or a
+        layer computed anew does not give what it gave in the network.
 
     References
     ----------
     Bach et al. 2015, https://doi.org/10.1371/journal.pone.0130140.
     """
-    check_logits(network)
-    names = [x.name for x in network.inputs]
-    function = _compiled(network, composite(rules))
-    relevance, account = in_batches(function, {name: inputs[name] for name in names}, np.asarray(target, np.int32))
+    inputs, target = checked(network, inputs, target)
+    function, walk = _compiled(network, composite(rules))
+    relevance, account, apart = in_batches(function, inputs, np.asarray(target, np.int32))
+    check_finite(network, account["score"])
+    _check_same(walk.compared, apart)
     account = {name: np.asarray(v, np.float64) for name, v in account.items()}
-    explained = sum(r.reshape(len(r), -1).sum(axis=1, dtype=np.float64) for r in relevance.values())
+    for name, real in masked_values(network, inputs).items():  # rules that look at no values give padding some
+        account["stabiliser"] = account["stabiliser"] + _sums(relevance[name] * ~real)
+        relevance[name] = relevance[name] * real
+    explained = sum(map(_sums, relevance.values()))
     account["error"] = explained + account["bias"] + account["stabiliser"] - account["score"]
     return relevance, account
 
 
-@functools.lru_cache(maxsize=4)
+def _sums(relevance) -> np.ndarray:
+    """Sum over the values of each sample, (n,)."""
+    return relevance.reshape(len(relevance), -1).sum(axis=1, dtype=np.float64)
+
+
+@once_a_network
 def _compiled(network, rules):
-    walk = _Walk(network, rules)
+    """A function from inputs and targets to relevance, account and what was compared; and the walk."""
+    walk = _Walk(graph_of(network), rules)
 
     def explain(inputs, target):
         given = [ops.cast(inputs[x.name], "float32") for x in network.inputs]
-        logits = ops.cast(walk.forward(given), "float32")
+        logits = ops.cast(walk.start(network, given), "float32")
         start = logits * ops.one_hot(target, logits.shape[-1], dtype="float32")
         relevance, bias, stabiliser = walk.backward(start)
-        relevance, cut = _without_padding(network, given, relevance)
-        account = {"score": per_sample(start), "bias": bias, "stabiliser": stabiliser + cut}
-        return {x.name: r for x, r in zip(network.inputs, relevance, strict=True)}, account
+        account = {"score": per_sample(start), "bias": bias, "stabiliser": stabiliser}
+        apart = ops.stack([c.apart for c in walk.compared], axis=1)
+        return {x.name: r for x, r in zip(network.inputs, relevance, strict=True)}, account, apart
 
-    return compiled(explain, network)
-
-
-def _without_padding(network, inputs, relevance):
-    """Padding gets none: rules that look at no values give it some."""
-    masked = {id(node.input_tensors[0]) for layer in network.layers if isinstance(layer, FrameMask)
-              for node in layer._inbound_nodes}  # fmt: skip
-    kept, cut = [], 0
-    for symbol, x, r in zip(network.inputs, inputs, relevance, strict=True):
-        own = r * ops.cast(FrameMask()(x)[..., None], r.dtype) if id(symbol) in masked else r
-        kept, cut = [*kept, own], cut + per_sample(r - own)
-    return kept, cut
+    return compiled(explain, network), walk
 
 
-def check_logits(network) -> None:
-    """Refuse a network that does not end in one layer of linear logits.
-
-    Raises
-    ------
-    GaitDataError
-        With the remedy.
-    """
-    if _graph(network) is None:
-        raise GaitDataError(
-            f"'{network.name}' is no functional model: relevance needs its graph; build it as keras.Model(x, y)"
-        )
-    if len(network.outputs) != 1:
-        raise GaitDataError(
-            f"'{network.name}' has {len(network.outputs)} outputs; explain one: keras.Model(network.inputs, "
-            "network.outputs[0])"
-        )
-    last = network.outputs[0]._keras_history.operation
-    function = getattr(last, "activation", None)
-    ends = None if function in (None, keras.activations.linear) else getattr(function, "__name__", str(function))
-    if ends or type(last).__name__ in ("Softmax", "Sigmoid"):
-        raise GaitDataError(
-            f"'{network.name}' ends in {ends or type(last).__name__}, which mixes the classes: explain the logits, "
-            "from a model that ends in a Dense layer without activation (apply softmax outside)"
-        )
-    if len(network.output_shape) != 2:
-        raise GaitDataError(f"'{network.name}' gives {network.output_shape}; relevance needs (samples, classes)")
-
-
-def _graph(model):
-    """The functional model in a model: itself, or what a Sequential one holds; None for any other layer."""
-    return getattr(model, "_functional", None) or (model if hasattr(model, "_nodes_by_depth") else None)
+def _check_same(compared, apart) -> None:
+    """Refuse relevance of anything but the network itself; conservation alone does not tell."""
+    for own, distance in zip(compared, apart.max(axis=0), strict=True):
+        if distance > own.tolerance:
+            raise GaitDataError(
+                f"'{own.layer.name}' ({type(own.layer).__name__}) computed anew is not what it gives in the network "
+                f"(off by {distance:.1g} of its size), so that its relevance would be wrong. Use another method, such "
+                'as method="integrated_gradients"'
+            )
 
 
 @dataclass
@@ -133,24 +111,27 @@ class _Step:
     before: object  # the normalisation folded into what it reads, or None
     after: object  # the one folded into what it gives
     folded: bool  # a normalisation that is part of a neighbour
-    reads: object  # what carries the relevance: the symbol before the folded normalisation
     first: bool
     inner: object  # the walk through a model that is used as a layer, or None
 
 
 class _Walk:
-    """Forwards through the graph of a network, keeping all values, then backwards with relevance."""
+    """Forwards through the graph of a network, keeping all values, then backwards with relevance.
 
-    def __init__(self, network, rules: Composite, reads_inputs=True):
-        self.network = _graph(network)
+    Handlers compute outputs anew, in their own way; ``compared`` holds each against what the layer itself gave.
+    """
+
+    def __init__(self, graph, rules: Composite, reads_inputs=True, compared=None):
+        self.network = graph
         self.rules = rules
         self.reads_inputs = reads_inputs  # False deep inside another network
+        self.compared = [] if compared is None else compared  # models in this one share the list
         self.steps = self._plan()
+        self.inside = {id(step.node): step.inner for step in self.steps if step.inner}
 
     def _plan(self) -> list[_Step]:
         """Every node in the order of computing, with the normalisations that are folded into it."""
-        depths = self.network._nodes_by_depth
-        nodes = [n for depth in sorted(depths, reverse=True) for n in depths[depth] if not n.is_input]
+        nodes = nodes_of(self.network)
         made = {id(t): n for n in nodes for t in n.outputs}
         readers = {}
         for n in nodes:
@@ -171,26 +152,31 @@ class _Walk:
         steps = []
         for n in nodes:
             first = self.reads_inputs and _reads_input(n, made, inputs, folded)
-            inner = _graph(n.operation) and _Walk(n.operation, self.rules, first)
+            inner = graph_of(n.operation) and _Walk(graph_of(n.operation), self.rules, first, self.compared)
             own = before.get(id(n)), after.get(id(n)), id(n) in folded
-            steps.append(_Step(n, n.operation, *own, n.arguments.keras_tensors[0], first, inner))
+            steps.append(_Step(n, n.operation, *own, first, inner))
         return steps
 
+    def start(self, network, inputs):
+        """The logits, which must be those of the network itself."""
+        self.compared.clear()
+        logits = self.forward(inputs)
+        named = {x.name: v for x, v in zip(network.inputs, inputs, strict=True)}
+        self.compared.append(Compared(network, all_logits(network, named), logits))
+        return logits
+
     def forward(self, inputs):
-        self.values = dict(zip(map(id, self.network.inputs), inputs, strict=True))
-        self.masks = {}
-        for step in self.steps:
-            arguments, named = step.node.arguments.fill_in(self.values)
-            named = _predicting(named)
-            mask = named.get("mask")
-            first = self.values[id(step.reads)]
-            self.masks[id(step.node)] = get_keras_mask(first) if mask is None else mask
-            if step.inner:
-                outputs = [step.inner.forward([self.values[id(s)] for s in step.node.arguments.keras_tensors])]
-            else:
-                outputs = tree.flatten(step.layer(*arguments, **named))
-            self.values.update(zip(map(id, step.node.outputs), outputs, strict=True))
-        return self.values[id(self.network.outputs[0])]
+        self.inputs, self.ran = inputs, {}
+        return run(self.network, inputs, self._keep)[0]
+
+    def _keep(self, node, read, masks, outputs):
+        self.ran[id(node)] = read, masks, outputs
+        inner = self.inside.get(id(node))
+        if inner is not None:
+            if len(read) != len(inner.network.inputs):
+                raise GaitDataError(f"no rule for the model '{node.operation.name}' with more than its inputs given")
+            given = inner.forward([with_mask(x, m) for x, m in zip(read, masks, strict=True)])
+            self.compared.append(Compared(node.operation, outputs[0], given))
 
     def backward(self, start):
         relevance, bias, stabiliser = {id(self.network.outputs[0]): start}, per_sample(0 * start), per_sample(0 * start)
@@ -205,8 +191,7 @@ class _Walk:
             for symbol, own in zip(step.node.arguments.keras_tensors, share.relevance, strict=True):
                 if own is not None:
                     relevance[id(symbol)] = relevance[id(symbol)] + own if id(symbol) in relevance else own
-        none = [0 * self.values[id(x)] for x in self.network.inputs]
-        found = [relevance.get(id(x), n) for x, n in zip(self.network.inputs, none, strict=True)]
+        found = [relevance.get(id(s), 0 * x) for s, x in zip(self.network.inputs, self.inputs, strict=True)]
         return found, bias, stabiliser
 
     def _share(self, step, given) -> Share:
@@ -216,29 +201,25 @@ class _Walk:
 
     def _call(self, step) -> Call:
         symbols = step.node.arguments.keras_tensors
-        tensors = [_float(self.values[id(s)]) for s in symbols]
+        read, masks, _ = self.ran[id(step.node)]
+        tensors = [_float(x) for x in read]
         if step.before is not None:
-            tensors[0] = _float(self.values[id(step.before.arguments.keras_tensors[0])])
+            tensors[0] = _float(self.ran[id(step.before)][0][0])
         norms = [n and normalisation(n.operation, len(tensors[0].shape)) for n in (step.before, step.after)]
 
-        def run(values, **more):
-            for symbol, own in zip(symbols, values, strict=True):  # masks that Keras attaches to values
-                set_keras_mask(own, get_keras_mask(self.values[id(symbol)]))
-            arguments, named = step.node.arguments.fill_in(dict(zip(map(id, symbols), values, strict=True)))
-            return tree.map_structure(_float, step.layer(*arguments, **_predicting(named) | more))
+        def again(values, **more):
+            given = {id(s): with_mask(x, m) for s, x, m in zip(symbols, values, masks, strict=True)}
+            arguments, named = step.node.arguments.fill_in(given)
+            return tree.map_structure(_float, step.layer(*arguments, **predicting(named) | more))
 
-        output = self.values[id(step.node.outputs[0])]
-        rule = self.rules.rule_for(step.layer, step.first)
-        mask, place = self.masks[id(step.node)], _place_of_value(step.node)
-        return Call(step.layer, tensors, run, output, rule, mask, *norms, place)
+        output = self.ran[id(step.node if step.after is None else step.after)][2][0]
+        told = step.node.arguments.fill_in(dict(zip(map(id, symbols), read, strict=True)))[1].get("mask")
+        rule, mask = self.rules.rule_for(step.layer, step.first), masks[0] if told is None else told
+        return Call(step.layer, tensors, again, output, rule, mask, *norms, _place_of_value(step.node), self.compared)
 
 
 def _float(x):
     return x if is_mask(x) else ops.cast(x, "float32")
-
-
-def _predicting(named: dict) -> dict:
-    return named | {"training": False} if "training" in named else named
 
 
 def _is_linear(layer) -> bool:

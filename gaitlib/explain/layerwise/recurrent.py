@@ -14,15 +14,10 @@ from gaitlib.explain.layerwise.layers import check_activation
 from gaitlib.explain.layerwise.rules import per_sample, stabilised
 
 
-@handles(layers.GRU)
-def gru(call, relevance):
-    share = _through(call.layer, call, _frames_first(call.layer, relevance, call.x), _gru_states, _gru_back)
-    return call.only(*share)
-
-
-@handles(layers.LSTM)
-def lstm(call, relevance):
-    share = _through(call.layer, call, _frames_first(call.layer, relevance, call.x), _lstm_states, _lstm_back)
+@handles(layers.GRU, layers.LSTM)
+def one_direction(call, relevance):
+    output, *share = _through(call.layer, call, _frames_first(call.layer, relevance, call.x))
+    call.same(output)
     return call.only(*share)
 
 
@@ -34,16 +29,17 @@ def bidirectional(call, relevance):
         raise GaitDataError(
             f"no rule for the Bidirectional layer '{layer.name}' with merge_mode='{layer.merge_mode}': use 'concat'"
         )
-    total, bias, stabiliser = 0, 0, 0
+    outputs, total, bias, stabiliser = [], 0, 0, 0
     halves = ops.split(relevance, [layer.forward_layer.units], axis=-1)
     for inner, half in zip((layer.forward_layer, layer.backward_layer), halves, strict=True):
         if type(inner) not in _PARTS:
             raise GaitDataError(f"no rule for Bidirectional({type(inner).__name__}) '{layer.name}'")
+        turned = inner is layer.backward_layer and inner.return_sequences  # Keras turns its frames, whatever it reads
         at_states = _frames_first(inner, half, call.x)
-        if inner.go_backwards and inner.return_sequences:  # its frames had been turned back
-            at_states = ops.flip(at_states, axis=0)
-        own = _through(inner, call, at_states, *_PARTS[type(inner)])
+        output, *own = _through(inner, call, ops.flip(at_states, axis=0) if turned else at_states)
+        outputs.append(ops.flip(output, axis=1) if turned else output)
         total, bias, stabiliser = total + own[0], bias + own[1], stabiliser + own[2]
+    call.same(ops.concatenate(outputs, axis=-1))
     return call.only(total, bias, stabiliser)
 
 
@@ -55,8 +51,9 @@ def _frames_first(layer, relevance, x):
     return ops.concatenate([ops.zeros((frames - 1, *ops.shape(relevance)), relevance.dtype), relevance[None]])
 
 
-def _through(layer, call, relevance, states, back):
-    """Relevance of the frames read, and what went to bias and stabiliser."""
+def _through(layer, call, relevance):
+    """The output computed anew, relevance of the frames read, and what went to bias and stabiliser."""
+    states, back = _PARTS[type(layer)]
     epsilon = call.epsilon().epsilon
     _check(layer)
     if any(x is not call.mask for x in call.tensors[1:]):
@@ -74,12 +71,14 @@ def _through(layer, call, relevance, states, back):
     if layer.zero_output_for_mask:  # as Bidirectional sets it: padding has no state to give relevance to
         relevance = given * real
     cut = ops.sum(given - relevance, axis=(0, 2))
-    steps = states(layer, ops.matmul(x, kernel) + input_bias, recurrent, recurrent_bias, real)
+    after, *steps = states(layer, ops.matmul(x, kernel) + input_bias, recurrent, recurrent_bias, real)
+    output = after * real if layer.zero_output_for_mask else after
     shares, of_bias, of_stabiliser = back(layer, steps, recurrent, input_bias, recurrent_bias, real, relevance, epsilon)
     own = kernel[:, _new_state(layer)]
     total = x * ops.matmul(shares, ops.transpose(own))
     total = ops.flip(total, axis=0) if layer.go_backwards else total
-    return ops.transpose(total, (1, 0, 2)), of_bias, of_stabiliser + cut
+    output = ops.transpose(output, (1, 0, 2)) if layer.return_sequences else output[-1]
+    return output, ops.transpose(total, (1, 0, 2)), of_bias, of_stabiliser + cut
 
 
 def _check(layer):
@@ -100,7 +99,7 @@ def _new_state(layer) -> slice:
 
 
 def _gru_states(layer, projected, recurrent, recurrent_bias, real):
-    """Old state, both gates and the sum a, of every step."""
+    """New and old state, both gates and the sum a, of every step."""
     n = layer.units
 
     def step(carry, step_input):
@@ -123,7 +122,7 @@ def _gru_states(layer, projected, recurrent, recurrent_bias, real):
     zero = ops.zeros((ops.shape(projected)[1], n))
     after, z, r, a = ops.scan(step, (zero,) * 4, (projected, real))[1]
     before = ops.concatenate([zero[None], after[:-1]])
-    return before, z, r, a
+    return after, before, z, r, a
 
 
 def _gru_back(layer, steps, recurrent, input_bias, recurrent_bias, real, relevance, epsilon):
@@ -162,7 +161,7 @@ def _gru_back(layer, steps, recurrent, input_bias, recurrent_bias, real, relevan
 
 
 def _lstm_states(layer, projected, recurrent, recurrent_bias, real):
-    """Old state, old memory, the gates i and f, and the sum a, of every step."""
+    """New state; old state, old memory, the gates i and f, and the sum a, of every step."""
 
     def step(carry, step_input):
         own, keep = step_input
@@ -178,7 +177,7 @@ def _lstm_states(layer, projected, recurrent, recurrent_bias, real):
     zero = ops.zeros((ops.shape(projected)[1], layer.units))
     state, memory, i, f, a = ops.scan(step, (zero,) * 5, (projected, real))[1]
     before = [ops.concatenate([zero[None], v[:-1]]) for v in (state, memory)]
-    return *before, i, f, a
+    return state, *before, i, f, a
 
 
 def _lstm_back(layer, steps, recurrent, input_bias, recurrent_bias, real, relevance, epsilon):

@@ -9,8 +9,9 @@ import pandas as pd
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.attribution import relevance
-from gaitlib.explain.inputs import logits_of
-from gaitlib.perturb.engine import back_to_inputs, neutral, real_values, side_by_side
+from gaitlib.explain.inputs import by_name, check_finite, checked, logits_of
+from gaitlib.explain.padding import neutral, real_values
+from gaitlib.perturb.engine import back_to_inputs, side_by_side
 from gaitlib.results.runs import Runs
 
 
@@ -49,11 +50,11 @@ class Part:
 
     def real(self) -> np.ndarray:
         """Which values are no padding, bool (n, n_values)."""
-        return side_by_side({name: real_values(x) for name, x in self.inputs.items()})
+        return side_by_side(real_values(self.network, self.inputs))
 
     def nothing(self) -> np.ndarray:
         """The neutral value of every value, (n, n_values)."""
-        return side_by_side({name: neutral(x) for name, x in self.inputs.items()})
+        return side_by_side(neutral(self.network, self.inputs))
 
     def logits(self, values) -> np.ndarray:
         """Logits at other values, given side by side, (n, n_classes)."""
@@ -84,9 +85,7 @@ def parts_of(classifier, inputs, model: str | None = None) -> list[Part]:
         folds = classifier.folds_for(inputs, model)
         return [_of_trials(classifier.classifier_of(fold), inputs[places]) for fold, places in folds]
     if isinstance(classifier, keras.Model):
-        arrays = inputs if isinstance(inputs, Mapping) else {classifier.inputs[0].name: inputs}
-        nobody = np.full(len(next(iter(arrays.values()))), None)
-        return [_part(classifier, arrays, nobody, "plain arrays")]
+        return [_part(classifier, by_name(classifier, inputs), None, "plain arrays")]
     return [_of_trials(classifier, inputs)]
 
 
@@ -100,8 +99,11 @@ def _of_trials(classifier, trials) -> Part:
 
 
 def _part(network, inputs, subject, data) -> Part:
-    inputs = {x.name: np.asarray(inputs[x.name], np.float32) for x in network.inputs}
-    return Part(network, inputs, logits_of(network, inputs).argmax(axis=1), subject, data)
+    inputs, _ = checked(network, inputs, 0)
+    logits = logits_of(network, inputs)
+    check_finite(network, logits)
+    subject = np.full(len(logits), None) if subject is None else subject
+    return Part(network, inputs, logits.argmax(axis=1), subject, data)
 
 
 def named_methods(methods) -> dict[str, dict]:
