@@ -3,9 +3,25 @@
 import keras
 import numpy as np
 from keras import ops
+from scipy.special import erf, expit
 
 from gaitlib.explain.layerwise.calls import Call, handler_of
 from gaitlib.explain.layerwise.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox
+
+ACTIVATIONS = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0))),
+    "celu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "gelu": lambda x: 0.5 * x * (1 + erf(x / np.sqrt(2))),
+    "silu": lambda x: x * expit(x),
+    "softplus": lambda x: np.logaddexp(x, 0),
+    "tanh": np.tanh,
+    "sigmoid": expit,
+}
 
 
 def hand_through(layer, x, relevance, rule=None, **more):
@@ -101,7 +117,7 @@ def gru(layer, x, relevance, mask=None, epsilon=1e-5):
 
     ``relevance`` (frames, units) is that of the state after every frame, in the order in which frames are read.
     """
-    n, (kernel, recurrent, bias) = layer.units, _weights(layer)
+    n, (kernel, recurrent, bias), of_new = layer.units, _weights(layer), ACTIVATIONS[layer.activation.__name__]
     b_in, b_rec = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
     order, steps, h = _order(layer, x), [], np.zeros(n)
     for t in order:
@@ -112,7 +128,7 @@ def gru(layer, x, relevance, mask=None, epsilon=1e-5):
             r = _sigmoid((x[t] @ kernel + b_in + inner)[n : 2 * n])
             read = (x[t] @ kernel + b_in)[2 * n :]
             a = read + (r * inner[2 * n :] if layer.reset_after else (r * old) @ recurrent[:, 2 * n :])
-            h = z * old + (1 - z) * np.tanh(a)
+            h = z * old + (1 - z) * of_new(a)
             steps.append((t, old, z, r, a, h))
         else:
             steps.append((t, old, None, None, None, h))
@@ -123,7 +139,7 @@ def gru(layer, x, relevance, mask=None, epsilon=1e-5):
         if z is None:
             continue
         share = at_state / away_from_zero(new, epsilon)
-        kept, at_sum = z * old * share, (1 - z) * np.tanh(a) * share
+        kept, at_sum = z * old * share, (1 - z) * of_new(a) * share
         # The sum a = x W + r (h U + b_rec) + b_in: gates are weights, not inputs.
         values, gate = np.concatenate([x[t], old]), np.tile(r, (n, 1))
         own_recurrent = recurrent[:, 2 * n :] * (gate if layer.reset_after else r[:, None])
@@ -136,15 +152,15 @@ def gru(layer, x, relevance, mask=None, epsilon=1e-5):
 
 def lstm(layer, x, relevance, mask=None, epsilon=1e-5):
     """As :func:`gru`."""
-    n, (kernel, recurrent, bias) = layer.units, _weights(layer)
+    n, (kernel, recurrent, bias), of_new = layer.units, _weights(layer), ACTIVATIONS[layer.activation.__name__]
     order, steps, h, c = _order(layer, x), [], np.zeros(n), np.zeros(n)
     for t in order:
         old_h, old_c = h, c
         if _is_real(mask, t):
             i, f, a, o = np.split(x[t] @ kernel + h @ recurrent + bias, 4)
             i, f, o = _sigmoid(i), _sigmoid(f), _sigmoid(o)
-            c = f * old_c + i * np.tanh(a)
-            h = o * np.tanh(c)
+            c = f * old_c + i * of_new(a)
+            h = o * of_new(c)
             steps.append((t, old_h, old_c, i, f, a, c, h))
         else:
             steps.append((t, old_h, old_c, None, None, None, c, h))
@@ -155,7 +171,7 @@ def lstm(layer, x, relevance, mask=None, epsilon=1e-5):
         if i is None:
             continue
         share = (at_memory + at_state) / away_from_zero(new_c, epsilon)
-        at_memory, at_sum = f * old_c * share, i * np.tanh(a) * share
+        at_memory, at_sum = f * old_c * share, i * of_new(a) * share
         own = slice(2 * n, 3 * n)
         weights = np.vstack([kernel[:, own], recurrent[:, own]])
         found, bias_share = epsilon_back(np.concatenate([x[t], old_h]), weights, bias[own], at_sum)
@@ -164,13 +180,8 @@ def lstm(layer, x, relevance, mask=None, epsilon=1e-5):
 
 
 def _weights(layer):
-    cell = layer.cell
-    kernel, recurrent = (np.float64(ops.convert_to_numpy(w.value)) for w in (cell.kernel, cell.recurrent_kernel))
-    return (
-        kernel,
-        recurrent,
-        np.float64(ops.convert_to_numpy(cell.bias.value)) if layer.use_bias else np.zeros(kernel.shape[1]),
-    )
+    kernel, recurrent, *bias = (np.float64(w) for w in layer.get_weights())
+    return kernel, recurrent, bias[0] if bias else np.zeros(kernel.shape[1])
 
 
 def _order(layer, x):
@@ -182,4 +193,4 @@ def _is_real(mask, t):
 
 
 def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
+    return expit(x)

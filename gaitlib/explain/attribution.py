@@ -11,7 +11,7 @@ from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.attention_maps import attention_weights
 from gaitlib.explain.gradients import gradient_x_input, integrated_gradients, smooth_grad
-from gaitlib.explain.inputs import by_name, check_finite, checked, logits_of
+from gaitlib.explain.inputs import by_name, check_finite, check_trials, checked, logits_of
 from gaitlib.explain.layerwise.propagation import lrp
 from gaitlib.explain.linear_models import linear
 from gaitlib.explain.occluding import occlusion
@@ -117,6 +117,7 @@ def relevance(classifier, inputs, target="predicted", method="lrp", model=None, 
         return _of_arrays(classifier, inputs, target, method, settings)
     if not isinstance(inputs, TrialSet):
         raise GaitDataError(f"trials are explained as a TrialSet, not {type(inputs).__name__}; arrays need the network")
+    check_trials(inputs)
     if isinstance(classifier, Runs):
         return _of_runs(classifier, inputs, target, method, model, settings)
     if not isinstance(classifier, GaitClassifier) or not hasattr(classifier, "steps_"):
@@ -162,8 +163,6 @@ def _of_runs(runs, trials, target, method, model, settings) -> Relevance:
 
 
 def _of_classifier(classifier, trials, target, method, settings) -> Relevance:
-    if len(trials) == 0:
-        raise GaitDataError("no trials to explain")
     if not hasattr(classifier, "network_") and method != "lrp":
         raise GaitDataError(f"'{classifier.builder().name}' is no network; linear models have method='lrp' (exact)")
     prepared, samples = classifier.prepare(trials)
@@ -192,6 +191,8 @@ def _target(classifier, trials, target, predicted) -> np.ndarray:
     if isinstance(target, str) and target == "predicted":
         return predicted
     names = trials.labels if isinstance(target, str) and target == "true" else target
+    if np.ndim(names) > 1:
+        raise GaitDataError(f"classes of the shape {np.shape(names)}; give one a trial, or one for all")
     if np.ndim(names) == 1 and len(names) != len(trials):
         raise GaitDataError(f"{len(names)} classes for {len(trials)} trials; give one a trial, or one for all")
     names = np.broadcast_to(np.asarray(names, dtype=object), len(trials)).astype(str)

@@ -9,7 +9,7 @@ from keras import ops
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import compiled, in_batches
 from gaitlib.explain.keras_internals import graph_of, is_quantised, layers_of, maker_of, once_a_network
-from gaitlib.models.contract import are_probabilities, as_read, probes
+from gaitlib.models.contract import as_read, ends_in_probabilities
 
 
 def checked(network, inputs, target):
@@ -46,7 +46,7 @@ def checked(network, inputs, target):
 
 
 def by_name(network, inputs) -> dict:
-    """Arrays by the names of the network's inputs; one alone may be given as it is."""
+    """Arrays by the names of the network's inputs; the only one may be given as it is."""
     if isinstance(inputs, Mapping):
         return dict(inputs)
     _check_graph(network)
@@ -136,7 +136,22 @@ def _classes(target, n, n_classes) -> np.ndarray:
 
 @once_a_network
 def _ends_in_probabilities(network, shapes) -> bool:
-    return are_probabilities(logits_of(network, probes(dict(shapes))))
+    return ends_in_probabilities(network, dict(shapes))
+
+
+def check_trials(trials) -> None:
+    """Refuse no trials, and a trial that is there twice: its windows would be taken for those of one trial.
+
+    Raises
+    ------
+    GaitDataError
+        Naming the trial.
+    """
+    if len(trials) == 0:
+        raise GaitDataError("no trials to explain")
+    ids, counts = np.unique(trials.ids, return_counts=True)
+    if counts.max() > 1:
+        raise GaitDataError(f"{ids[counts.argmax()]} is there {counts.max()} times; explain each trial once")
 
 
 def check_finite(network, logits) -> None:

@@ -74,6 +74,15 @@ def run(graph, inputs, seen) -> list:
     return [values[id(s)] for s in graph.outputs]
 
 
+def read_inside(node, read, masks) -> list:
+    """What the graph of a model reads that is called as a layer, with the masks that it is told, or else carried."""
+    n = len(graph_of(node.operation).inputs)
+    told = tree.flatten(node.arguments.kwargs.get("mask"))
+    value_of = dict(zip(map(id, node.arguments.keras_tensors), read, strict=True))
+    told = [value_of.get(id(m)) for m in told] if len(told) == n else [None] * n
+    return [with_mask(x, m if t is None else t) for x, m, t in zip(read[:n], masks[:n], told, strict=True)]
+
+
 def predicting(named: dict) -> dict:
     """Arguments of a call, as they are when a network predicts."""
     return named | {"training": False} if "training" in named else named

@@ -10,8 +10,8 @@ from gaitlib.explain.keras_internals import (
     is_layer,
     nodes_of,
     once_a_network,
+    read_inside,
     run,
-    with_mask,
 )
 from gaitlib.explain.layerwise.calls import is_mask
 from gaitlib.models.layers import FrameMask
@@ -78,8 +78,9 @@ def check_same_frames(network, inputs, moved) -> None:
     GaitDataError
         With the remedy.
     """
-    before, after = (in_batches(_frames_read(network), x) for x in (inputs, moved))
-    if any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True)):
+    n = len(next(iter(inputs.values())))
+    both = in_batches(_frames_read(network), {name: np.concatenate([x, moved[name]]) for name, x in inputs.items()})
+    if any(not np.array_equal(mask[:n], mask[n:]) for mask in both):
         raise GaitDataError(
             f"'{network.name}' masks other frames once values are changed, as this method does: pad sequences with "
             'zeros at the end and put Masking(0) right behind the input, or use method="gradient_x_input"'
@@ -112,8 +113,8 @@ def _frames_read(network):
             own = [m for m in masks if m is not None] + [x for x in read if is_mask(x)]
             told.update({id(m): m for m in own})
             inner = graph_of(node.operation)
-            if inner is not None and len(inner.inputs) == len(read):
-                run(inner, [with_mask(x, m) for x, m in zip(read, masks, strict=True)], seen)
+            if inner is not None:
+                run(inner, read_inside(node, read, masks), seen)
 
         graph = graph_of(network)
         run(graph, [inputs[x.name] for x in network.inputs], seen)

@@ -131,6 +131,15 @@ def test_smooth_grad_is_the_same_for_the_same_seed(gru):
     assert np.abs(first - other).max() > 1e-4
 
 
+def test_smooth_grad_of_a_sample_is_the_same_in_any_batch(gru):
+    x = sequences()
+    found, _ = only(smooth_grad, gru, x, [0] * 5, samples=3)
+    for rows in ([4, 3, 2, 1, 0], [2], [1, 1, 3]):
+        np.testing.assert_allclose(
+            only(smooth_grad, gru, x[rows], [0] * len(rows), samples=3)[0], found[rows], atol=1e-6
+        )
+
+
 def test_all_inputs_of_a_fusion_model_get_their_relevance():
     inputs = {"skeleton": (9, 4), "pressure": (16, 6)}
     network = models.build("gru_cnn_fusion", inputs, 3, project=6, units=(5, 4), filters=(4, 4), dense=5)

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.preprocessing import Normalizer, PolynomialFeatures, StandardScaler
+from sklearn.svm import SVC, LinearSVC
 
 import gaitlib
 from gaitlib.explain.linear_models import linear
@@ -58,3 +59,28 @@ def test_of_a_pipeline_the_scaled_values_are_explained_in_the_shape_that_was_giv
 def test_what_is_not_linear_in_its_input_is_refused_with_a_remedy(model, name):
     with pytest.raises(gaitlib.GaitDataError, match=f"{name} is not linear.*explain a network or a linear SVM"):
         linear(model.fit(X, labels(3)), {"x": X}, np.zeros(60, int))
+
+
+def test_of_three_classes_told_apart_in_pairs_the_pairs_are_not_taken_for_classes():
+    """Of two classes there is one pair, and it is right."""
+    with pytest.raises(gaitlib.GaitDataError, match="decides between pairs of classes.*explain LinearSVC"):
+        linear(SVC(kernel="linear").fit(X, labels(3)), {"x": X}, np.zeros(60, int))
+    model = SVC(kernel="linear").fit(X, labels(2))
+    _, account = linear(model, {"x": X}, np.ones(60, int))
+    np.testing.assert_allclose(account["score"], model.decision_function(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("mixes", [PCA(6), Normalizer()], ids=["PCA", "Normalizer"])
+def test_a_transformer_that_mixes_values_is_refused_by_name(mixes):
+    with pytest.raises(gaitlib.GaitDataError, match=f"{type(mixes).__name__} mixes the values of 'x'"):
+        linear(make_pipeline(mixes, LinearSVC()).fit(X, labels(3)), {"x": X}, np.zeros(60, int))
+
+
+@pytest.mark.parametrize(
+    ("x", "target"),
+    [(X * np.nan, np.zeros(60, int)), (X[:0], np.zeros(0, int)), (X[0], 0), (X, np.full(60, 3)), (X, np.full(60, 1.7))],
+    ids=["NaN", "no sample", "no batch axis", "no such class", "half a class"],
+)
+def test_what_is_no_input_of_a_linear_model_is_refused(x, target):
+    with pytest.raises(gaitlib.GaitDataError, match="finite values|one class number a sample"):
+        linear(LinearSVC().fit(X, labels(3)), {"x": x}, target)

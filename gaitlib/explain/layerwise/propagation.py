@@ -9,7 +9,7 @@ from keras import layers, ops, tree
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import compiled, in_batches
 from gaitlib.explain.inputs import all_logits, check_finite, checked
-from gaitlib.explain.keras_internals import graph_of, nodes_of, once_a_network, predicting, run, with_mask
+from gaitlib.explain.keras_internals import graph_of, nodes_of, once_a_network, predicting, read_inside, run, with_mask
 from gaitlib.explain.layerwise import attention, recurrent  # noqa: F401  (each enters its layers)
 from gaitlib.explain.layerwise.calls import Call, Compared, handler_of, is_mask
 from gaitlib.explain.layerwise.layers import normalisation, passed_on
@@ -173,10 +173,8 @@ class _Walk:
         self.ran[id(node)] = read, masks, outputs
         inner = self.inside.get(id(node))
         if inner is not None:
-            if len(read) != len(inner.network.inputs):
-                raise GaitDataError(f"no rule for the model '{node.operation.name}' with more than its inputs given")
-            given = inner.forward([with_mask(x, m) for x, m in zip(read, masks, strict=True)])
-            self.compared.append(Compared(node.operation, outputs[0], given))
+            again = inner.forward(read_inside(node, read, masks))
+            self.compared.append(Compared(node.operation, outputs[0], again))
 
     def backward(self, start):
         relevance, bias, stabiliser = {id(self.network.outputs[0]): start}, per_sample(0 * start), per_sample(0 * start)
@@ -196,7 +194,9 @@ class _Walk:
 
     def _share(self, step, given) -> Share:
         if step.inner:
-            return Share(*step.inner.backward(given))
+            relevance, *taken = step.inner.backward(given)
+            masks = len(step.node.arguments.keras_tensors) - len(relevance)
+            return Share([*relevance, *[None] * masks], *taken)
         return (passed_on if step.folded else handler_of(step.layer))(self._call(step), given)
 
     def _call(self, step) -> Call:

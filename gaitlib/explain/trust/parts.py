@@ -9,10 +9,11 @@ import pandas as pd
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.attribution import relevance
-from gaitlib.explain.inputs import by_name, check_finite, checked, logits_of
+from gaitlib.explain.inputs import by_name, check_finite, check_trials, checked, logits_of
 from gaitlib.explain.padding import neutral, real_values
 from gaitlib.perturb.engine import back_to_inputs, side_by_side
 from gaitlib.results.runs import Runs
+from gaitlib.trials import TrialSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +82,8 @@ def parts_of(classifier, inputs, model: str | None = None) -> list[Part]:
         return classifier
     if inputs is None or len(inputs) == 0:
         raise GaitDataError("there are no samples to explain")
+    if isinstance(inputs, TrialSet):
+        check_trials(inputs)
     if isinstance(classifier, Runs):
         folds = classifier.folds_for(inputs, model)
         return [_of_trials(classifier.classifier_of(fold), inputs[places]) for fold, places in folds]

@@ -9,6 +9,7 @@ from keras import layers, ops
 from lrp_reference import randomised
 
 import gaitlib
+from gaitlib.explain import METHODS
 from gaitlib.explain.layerwise.propagation import lrp
 from gaitlib.explain.layerwise.rules import AlphaBeta, Composite, Epsilon, Flat, WSquare, ZBox
 from gaitlib.models import available, build, info
@@ -20,6 +21,7 @@ NETWORKS = available(network=True, classifies=True)
 SIZES = {"windows": (14, 5), "code": (1, 5), "whole": (24, 6)}
 LENGTHS = np.array([14, 9, 3, 1])
 TARGET = np.array([0, 1, 2, 1])
+CHANGING = ("lrp", "gradient_x_input", "occlusion")
 
 
 def registered(name, **parameters):
@@ -241,6 +243,104 @@ def test_a_network_of_mixed_precision_gives_float32():
     assert relevance["x"].dtype == np.float32
     assert np.isfinite(relevance["x"]).all()
     assert np.abs(account["error"]).max() < 0.1  # the logit itself has 8 bits
+
+
+# -- the walk is the network ---------------------------------------------------------------------------------
+
+
+def padded(n=4):
+    x = sample(n)
+    x[np.arange(6) >= np.array([6, 4, 2, 3])[:, None]] = 0
+    return {"x": x}
+
+
+def attending(masking, frames=6, **settings):
+    x = keras.Input((frames, 3), name="x")
+    h = layers.Dense(4)(layers.Masking()(x) if masking else x)
+    h = layers.MultiHeadAttention(2, 3, name="attend", **settings)(h, h)
+    return keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling1D()(h)))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_attention_is_walked_under_the_mask_that_keras_carries(dropout, step_by_step):
+    """Relevance is that of each sample cut to its real frames, which need no mask."""
+    network, x = randomised(attending(True, dropout=dropout)), padded()
+    found, _ = lrp(network, x, TARGET % 2)
+    for i, length in enumerate((6, 4, 2, 3)):
+        cut = attending(False, length, dropout=dropout)
+        cut.set_weights(network.get_weights())
+        alone, _ = lrp(cut, {"x": x["x"][i : i + 1, :length]}, TARGET[i : i + 1] % 2)
+        np.testing.assert_allclose(found["x"][i, :length], alone["x"][0], atol=1e-5)
+        np.testing.assert_array_equal(found["x"][i, length:], 0)
+
+
+def test_the_mask_goes_with_what_a_model_inside_reads(step_by_step):
+    a, inside = keras.Input((6, 3), name="x"), keras.Input((6, 3))
+    inner = keras.Model(inside, layers.GRU(3, return_sequences=True)(layers.Dense(4)(inside)))
+    last = layers.Dense(2)
+    nested = keras.Model(a, last(layers.LSTM(3)(inner(layers.Masking()(a)))))
+    b = keras.Input((6, 3), name="x")
+    flat = keras.Model(b, last(nested.layers[-2](inner.layers[2](inner.layers[1](layers.Masking()(b))))))
+    randomised(nested)
+    one, other = (lrp(network, padded(), TARGET % 2)[0]["x"] for network in (nested, flat))
+    np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Twice(keras.Model):
+    """Its graph is not what it computes."""
+
+    def call(self, *args, **kwargs):
+        return 2 * super().call(*args, **kwargs)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_model_whose_graph_is_not_what_it_computes_is_refused_by_name(inside, step_by_step):
+    x = keras.Input((6, 3), name="x")
+    own = Twice(x, layers.Dense(2)(layers.Flatten()(x)), name="odd")
+    y = keras.Input((6, 3), name="x")
+    with pytest.raises(gaitlib.GaitDataError, match=r"'odd' \(Twice\) computed anew is not what it gives"):
+        lrp(keras.Model(y, layers.Dense(2)(own(y))) if inside else own, {"x": sample()}, TARGET % 2)
+
+
+FORGETFUL = {
+    "Dense": (lambda x: layers.Dense(3, "relu", name="odd")(x), ("layers", "weight")),
+    "LayerNormalization": (lambda x: layers.LayerNormalization(name="odd")(x), ("layers", "weight")),
+    "GRU": (lambda x: layers.GRU(3, name="odd")(x), ("recurrent", "weight")),
+    "Bidirectional": (lambda x: layers.Bidirectional(layers.LSTM(3), name="odd")(x), ("recurrent", "weight")),
+    "MultiHeadAttention": (lambda x: layers.MultiHeadAttention(1, 2, name="odd")(x, x), ("attention", "weight")),
+}
+
+
+@pytest.mark.parametrize("kind", FORGETFUL)
+def test_a_layer_computed_otherwise_than_in_the_network_is_refused_by_name(kind, step_by_step, monkeypatch):
+    """The fault is planted: weights are read a hundredth too large."""
+    body, (module, name) = FORGETFUL[kind]
+    x = keras.Input((6, 3), name="x")
+    h = body(x)
+    network = randomised(keras.Model(x, layers.Dense(2, name="logits")(layers.Flatten()(h) if len(h.shape) > 2 else h)))
+    lrp(network, {"x": sample()}, TARGET % 2)
+    module = importlib.import_module(f"gaitlib.explain.layerwise.{module}")
+    right = getattr(module, name)
+    odd = {id(v) for v in network.get_layer("odd").variables}
+    monkeypatch.setattr(module, name, lambda v: right(v) * (1.05 if id(v) in odd else 1))
+    with pytest.raises(gaitlib.GaitDataError, match=rf"'odd' \({kind}\) computed anew .* integrated_gradients"):
+        lrp(network, {"x": sample()}, TARGET % 2)
+
+
+def test_a_sequential_network_that_has_changed_is_explained_as_it_is_now():
+    network = keras.Sequential([keras.Input((3,), name="x"), layers.Dense(4, "relu"), layers.Dense(2, name="last")])
+    x = {"x": sample(4, (3,))}
+    before = [METHODS[m](randomised(network), x, TARGET % 2)[0]["x"] for m in CHANGING]
+    network.pop()
+    network.add(layers.Dense(2, name="last"))
+    network.layers[0].activation = keras.activations.tanh
+    other = keras.Sequential([keras.Input((3,), name="x"), layers.Dense(4, "tanh"), layers.Dense(2)])
+    other.set_weights(randomised(network, seed=1).get_weights())
+    for method, old in zip(CHANGING, before, strict=True):
+        found, expected = (METHODS[method](own, x, TARGET % 2)[0]["x"] for own in (network, other))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert np.abs(found - old).max() > 1e-3
 
 
 # -- refusals ------------------------------------------------------------------------------------------------

@@ -102,6 +102,26 @@ def test_each_direction_takes_its_own_half(make, return_sequences, mask):
     np.testing.assert_allclose(bias, of_bias, atol=2e-3 * size, rtol=2e-3)
 
 
+@pytest.mark.parametrize("mask", [None, MASK], ids=["all frames", "padded"])
+@pytest.mark.parametrize("return_sequences", [True, False], ids=["sequences", "last"])
+def test_the_first_direction_may_be_the_one_that_goes_backwards(return_sequences, mask):
+    """Keras turns the frames of the second, whichever way it reads."""
+    back, there = (layers.GRU(UNITS, return_sequences=return_sequences, go_backwards=b) for b in (True, False))
+    both, x = built(layers.Bidirectional(back, backward_layer=there)), sample()
+    relevance = sample(ops.shape(both(x, mask=mask)), seed=2)
+    if return_sequences and mask is not None:
+        relevance[:] = 0
+        relevance[:, -1] = 1  # in the first half the frame read last, in the second (turned) the one read first
+    found, _, _ = hand_through(both, x, relevance, mask=mask)
+    halves = relevance[..., :UNITS], relevance[..., UNITS:]
+    halves = (halves[0], halves[1][:, ::-1]) if return_sequences else halves
+    if return_sequences and mask is not None:  # padding has no state to give relevance to
+        halves = halves[0] * mask[:, ::-1, None], halves[1] * mask[..., None]
+    parts = [reference(own, x, at_states(own, r), mask)[1] for own, r in zip((back, there), halves, strict=True)]
+    size = np.abs(sum(parts)).max()
+    np.testing.assert_allclose(found, sum(parts), atol=2e-3 * size, rtol=2e-3)
+
+
 def test_two_directions_may_differ_in_size():
     both = built(layers.Bidirectional(layers.GRU(4), backward_layer=layers.LSTM(2, go_backwards=True)))
     x, relevance = sample(), sample((3, 6), seed=2)
