@@ -76,6 +76,11 @@ def quantised():
     return network
 
 
+def stateful():
+    x = keras.Input(batch_shape=(2, 4, 3), name="x")
+    return keras.Model(x, layers.Dense(3)(layers.Bidirectional(layers.LSTM(2, stateful=True, name="lstm"))(x)))
+
+
 REFUSED = {
     "NaN": (plain, np.where(X > 0, np.nan, X), 0, "'x': a number is not finite"),
     "no sample": (plain, X[:0], 0, r"hold \[0\] samples|no samples"),
@@ -85,7 +90,7 @@ REFUSED = {
     "missing input": (plain, {"y": X}, 0, "reads x; give 'x' too"),
     "whole numbers": (lambda: plain(dtype="int32"), X, 0, "reads 'x' as int32: relevance is of float values"),
     "quantised": (quantised, X, 0, "is quantised .int8.*before quantize"),
-    "stateful": (lambda: stateful(), X, 0, "'lstm' is stateful.*stateful=False"),
+    "stateful": (stateful, X, 0, "is stateful.*stateful=False"),
 }
 TARGETS = {
     "between classes": (1.7, "class numbers are whole"),
@@ -96,11 +101,6 @@ TARGETS = {
     "a table": ([[0], [1]], "class numbers are whole"),
     "too many": ([0, 1, 2], "3 classes for 2 samples"),
 }
-
-
-def stateful():
-    x = keras.Input(batch_shape=(2, 4, 3), name="x")
-    return keras.Model(x, layers.Dense(3)(layers.Bidirectional(layers.LSTM(2, stateful=True, name="lstm"))(x)))
 
 
 @pytest.mark.parametrize(("network", "x", "target", "reason"), REFUSED.values(), ids=REFUSED)

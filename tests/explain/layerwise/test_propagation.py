@@ -314,7 +314,7 @@ FORGETFUL = {
 
 @pytest.mark.parametrize("kind", FORGETFUL)
 def test_a_layer_computed_otherwise_than_in_the_network_is_refused_by_name(kind, step_by_step, monkeypatch):
-    """The fault is planted: weights are read a hundredth too large."""
+    """The fault is planted: the weights of one layer are read a twentieth too large."""
     body, (module, name) = FORGETFUL[kind]
     x = keras.Input((6, 3), name="x")
     h = body(x)
@@ -324,7 +324,7 @@ def test_a_layer_computed_otherwise_than_in_the_network_is_refused_by_name(kind,
     right = getattr(module, name)
     odd = {id(v) for v in network.get_layer("odd").variables}
     monkeypatch.setattr(module, name, lambda v: right(v) * (1.05 if id(v) in odd else 1))
-    with pytest.raises(gaitlib.GaitDataError, match=rf"'odd' \({kind}\) computed anew .* integrated_gradients"):
+    with pytest.raises(gaitlib.GaitDataError, match=rf"'odd' \({kind}\) computed anew .*integrated_gradients"):
         lrp(network, {"x": sample()}, TARGET % 2)
 
 

@@ -117,7 +117,8 @@ def test_the_first_direction_may_be_the_one_that_goes_backwards(return_sequences
     halves = (halves[0], halves[1][:, ::-1]) if return_sequences else halves
     if return_sequences and mask is not None:  # padding has no state to give relevance to
         halves = halves[0] * mask[:, ::-1, None], halves[1] * mask[..., None]
-    parts = [reference(own, x, at_states(own, r), mask)[1] for own, r in zip((back, there), halves, strict=True)]
+    inner = both.forward_layer, both.backward_layer
+    parts = [reference(own, x, at_states(own, r), mask)[1] for own, r in zip(inner, halves, strict=True)]
     size = np.abs(sum(parts)).max()
     np.testing.assert_allclose(found, sum(parts), atol=2e-3 * size, rtol=2e-3)
 
