@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
 
-from gaitlib import recipes, saving
+from gaitlib import recipes
+from gaitlib.classifier_file import read_classifier, write_classifier
 from gaitlib.errors import GaitDataError
 from gaitlib.models import LABEL, Builder, Head
 from gaitlib.models.classical import fit_weighted
@@ -28,8 +29,6 @@ from gaitlib.training import (
 from gaitlib.trials import TrialSet
 from gaitlib.trials.alignment import aligned, recorded
 from gaitlib.trials.columns import label_text
-
-NETWORK_FILE = "network.keras"
 
 
 class GaitClassifier(ClassifierMixin, BaseEstimator):
@@ -266,22 +265,14 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
     # -- one thing on disk -------------------------------------------------------------------------------
 
     def save(self, folder) -> Path:
-        """Save into a folder: JSON and arrays for the steps, ``.keras`` for the network; no pickle."""
+        """Save into a folder: JSON and arrays for the steps, ``.keras`` for the network, checksums; no pickle."""
         if not hasattr(self, "steps_"):
             raise GaitDataError("this GaitClassifier is not fitted: nothing to save")
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        state = {k: v for k, v in vars(self).items() if k != "network_"}
-        state["history_"] = self.history_.to_dict(orient="list")
-        saving.save_state(state | {"has_network": hasattr(self, "network_")}, folder / "classifier")
-        (folder / NETWORK_FILE).unlink(missing_ok=True)
-        if hasattr(self, "network_"):
-            self.network_.save(folder / NETWORK_FILE)
-        return folder
+        return write_classifier(self, folder)
 
     @classmethod
     def load(cls, folder, custom_objects=None) -> "GaitClassifier":
-        """Load a saved classifier.
+        """Load a saved classifier, also one from somebody else: the files run nothing.
 
         Parameters
         ----------
@@ -292,24 +283,10 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         GaitDataError
-            If the folder holds none, is damaged, or needs parts that are not given.
+            If the folder holds none, is damaged, asks for what a file may not, or needs parts that are not given.
         """
-        folder, model = Path(folder), cls()
-        state = saving.load_state(folder / "classifier", custom_objects)
-        if state.pop("has_network", False):
-            if not (folder / NETWORK_FILE).exists():
-                raise GaitDataError(f"{folder}: {NETWORK_FILE} is missing; copy the whole folder")
-            try:
-                state["network_"] = keras.saving.load_model(
-                    folder / NETWORK_FILE, custom_objects=custom_objects, compile=False, safe_mode=True
-                )
-            except Exception as error:  # a damaged archive can raise nearly anything
-                raise GaitDataError(
-                    f"{folder}: {NETWORK_FILE} is damaged, or holds layers of your own that must be given in "
-                    f"custom_objects= ({error})"
-                ) from error
-        state["history_"] = pd.DataFrame(state.get("history_"))
-        vars(model).update(state)
+        model = cls()
+        vars(model).update(read_classifier(folder, custom_objects))
         return model
 
     # -- helpers -----------------------------------------------------------------------------------------

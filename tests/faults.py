@@ -87,7 +87,7 @@ FAULTS = [
     ),
     Fault(
         "saved-in-single-precision",
-        "gaitlib/saving.py",
+        "gaitlib/saving/state.py",
         "arrays[key] = array",
         'arrays[key] = array.astype("float32") if array.dtype == "float64" else array',
         ("tests/test_saving.py",),

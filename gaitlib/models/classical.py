@@ -10,6 +10,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from gaitlib.errors import GaitDataError
 from gaitlib.models.registry import register
+from gaitlib.saving import nameable
 
 
 @register(
@@ -98,6 +99,7 @@ def fit_weighted(estimator, X, y, weight=None):
     return estimator.fit(X, y, **{f"{name}__sample_weight" if name else "sample_weight": weight})
 
 
+@nameable
 def flatten(X) -> np.ndarray:
     """Sequences (n, frames, channels) as rows (n, frames * channels), the channels of a frame side by side.
 

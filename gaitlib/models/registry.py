@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from gaitlib.errors import GaitDataError
+from gaitlib.saving import nameable
 
 # How what is read is prepared (recipes.steps_for), and the size of a sequence then, in the study that it comes from. A
 # code is what an autoencoder made of a window. The pressure image keeps its 128 rows.
@@ -111,7 +112,7 @@ def register(
             name, function, tuple(reads), prepared, network, classifies, reference, parameters, jit, requires or {},
             tiny or {},
         )  # fmt: skip
-        return function
+        return nameable(function)
 
     return enter
 

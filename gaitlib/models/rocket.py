@@ -10,7 +10,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.models.registry import register
 
 PENALTIES = np.logspace(-3, 3, 10)  # of the ridge classifier, as published
-KERNEL_FRAMES = 9
+KERNEL_FRAMES, N_KERNELS = 9, 84
 
 
 class MiniRocketClassifier(ClassifierMixin, BaseEstimator):
@@ -81,9 +81,10 @@ class MiniRocketClassifier(ClassifierMixin, BaseEstimator):
         return self.ridge_.predict(self._features(X))
 
     def _features(self, X):
-        rocket = _aeon_minirocket()()
+        rocket, X = _aeon_minirocket()(), _as_aeon_reads(X)
+        _check_kernels(rocket, self.kernels_, *X.shape[1:])
         vars(rocket).update(self.kernels_)
-        return rocket.transform(_as_aeon_reads(X))
+        return rocket.transform(X)
 
 
 @register(
@@ -106,6 +107,30 @@ def _aeon_minirocket():
     except ImportError as error:
         raise GaitDataError("'minirocket' needs aeon: pip install 'gaitlib[rocket]'") from error
     return MiniRocket
+
+
+def _check_kernels(rocket, kernels, n_channels, n_frames) -> None:
+    """Refuse kernels that aeon would read beyond: compiled, it does not look, and a file may have brought them.
+
+    Raises
+    ------
+    GaitDataError
+        If they are not those of sequences (n_channels, n_frames), or would replace a method.
+    """
+    counts, channels, dilations, features, biases = arrays = kernels["parameters"]
+    of_one_axis = all(isinstance(a, np.ndarray) and a.ndim == 1 for a in arrays)
+    of_numbers = of_one_axis and [a.dtype for a in arrays] == [np.int32] * 4 + [np.float32]
+    if (
+        not of_numbers
+        or any(hasattr(type(rocket), name) for name in kernels)
+        or not len(dilations) == len(features) == len(counts) / N_KERNELS
+        or min(counts.min(), dilations.min(), features.min() + 1) < 1
+        or (KERNEL_FRAMES - 1) * dilations.max() >= n_frames
+        or counts.sum(dtype=np.int64) != len(channels)
+        or N_KERNELS * features.sum(dtype=np.int64) != len(biases)
+        or ((channels < 0) | (channels >= n_channels)).any()
+    ):
+        raise GaitDataError(f"the kernels of minirocket do not fit {n_frames} frames of {n_channels} channels")
 
 
 def _as_aeon_reads(X) -> np.ndarray:

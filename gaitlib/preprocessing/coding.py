@@ -100,6 +100,11 @@ class AutoencoderCode(Step):
         again = self._trained().predict({self.modality: x}, batch_size=256, verbose=0)
         return (((again - x) ** 2).mean(axis=2) * real).sum(axis=1) / real.sum(axis=1)
 
+    def check_learnt(self):
+        super().check_learnt()
+        self.tensors_.check_learnt()
+        self._trained()  # weights that do not fit it are refused
+
     def _tensors(self, trials):
         """Padded sequences, and 1 on their real frames: (n, frames, channels) and (n, frames)."""
         x = self.tensors_.transform(trials).inputs[self.modality]

@@ -8,6 +8,7 @@ from sklearn.utils import get_tags
 
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing.step import Step, require_finite
+from gaitlib.saving import nameable
 from gaitlib.trials.modality import object_array
 
 
@@ -78,6 +79,16 @@ class Frames(Step):
         unit = m.unit if hasattr(self.transformer_, "get_support") else ""
         return trials.with_modality(self.modality, replace(m, values=values, channels=self.channels_, unit=unit))
 
+    def check_learnt(self):
+        super().check_learnt()
+        channels = (self.channels_in_, self.channels_)
+        if not all(isinstance(c, tuple) and all(isinstance(name, str) for name in c) for c in channels):
+            raise GaitDataError("the channels of Frames are no names")
+        if not hasattr(self.transformer_, "categories_"):  # to which no number may be known
+            made = self.transformer_.transform(np.ones((2, len(self.channels_in_))))
+            if made.shape != (2, len(self.channels_)):
+                raise GaitDataError(f"Frames makes {made.shape[1]} channels and names {len(self.channels_)}")
+
     def _require_readable(self, trials):
         """Only a transformer that takes NaN, as an imputer does, may meet it."""
         require_finite(trials, self.modality, nan=not get_tags(self.transformer).input_tags.allow_nan)
@@ -92,6 +103,7 @@ class Frames(Step):
             ) from None
 
 
+@nameable
 def variance_score(X, y=None) -> np.ndarray:
     """Variance of each column, as a score for :class:`sklearn.feature_selection.SelectKBest`.
 

@@ -152,6 +152,11 @@ class GaitParameters(Step):
             )
         self.median_ = median.to_numpy()
 
+    def check_learnt(self):
+        super().check_learnt()
+        if np.shape(self.median_) != (len(PARAMETERS),) or not np.isfinite(self.median_).all():
+            raise GaitDataError(f"the medians of GaitParameters are not {len(PARAMETERS)} numbers")
+
     def _transform(self, trials):
         rows = gait_parameters(trials, self.modality)[list(PARAMETERS)].to_numpy()
         rows = np.where(np.isnan(rows), self.median_, rows).astype(np.float32)

@@ -100,6 +100,12 @@ class Tensors(Step):
         inputs = {name: self._stack(trials, name) for name in self.stand_in_}
         return Samples(inputs, trials.ids, {name: trials.modality(name).channels for name in self.stand_in_})
 
+    def check_learnt(self):
+        super().check_learnt()
+        for name, stand_in in self.stand_in_.items():
+            if not isinstance(name, str) or stand_in.dtype != np.float32 or stand_in.ndim not in (1, 2):
+                raise GaitDataError(f"what stands in for '{name}' is no array of a sample")
+
     def _require_present(self, trials):
         """Refuse trials that lack a modality or, where that is allowed, all of them."""
         present = {name: trials.modality(name).present() for name in self.stand_in_}

@@ -37,6 +37,24 @@ class Step(TransformerMixin, BaseEstimator):
         entry = HistoryEntry(self._label(), fitted_on, getattr(self, "fitted_subjects_", ()))
         return self._transform(trials).with_history(entry)
 
+    def check_learnt(self) -> None:
+        """Refuse what a file gave this step in place of what ``fit`` gives it.
+
+        A subclass adds what it can tell of its own; whatever it raises refuses the file.
+
+        Raises
+        ------
+        GaitDataError
+            If something is missing, or of another type.
+        """
+        own = [cls for cls in type(self).__mro__ if cls is not Step]
+        if missing := sorted(saving.learnt(own) - set(vars(self))):
+            raise GaitDataError(f"the step {type(self).__name__} is not fitted: '{missing[0]}' is missing")
+        for name in ("fitted_on_", "fitted_subjects_"):
+            ids = getattr(self, name, ())
+            if not isinstance(ids, tuple) or not all(isinstance(one, str) for one in ids):
+                raise GaitDataError(f"the step {type(self).__name__} was fitted on {str(ids)[:100]}, which are no ids")
+
     def _label(self) -> str:
         """Name, settings and their digest; unlike repr it is the same in every process."""
         params = self.get_params(deep=False).values()
