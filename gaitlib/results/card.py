@@ -1,5 +1,8 @@
 """One page on a model, in Markdown, from stored results alone."""
 
+import html
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -24,7 +27,7 @@ def model_card(runs, model: str) -> str:
     Returns
     -------
     str
-        Markdown.
+        Markdown, in which names from the data are text only: no HTML, no link, no line of their own.
 
     Raises
     ------
@@ -41,14 +44,14 @@ def model_card(runs, model: str) -> str:
     table = runs.table()
     table = table[table["model"] == model].set_index("protocol").loc[[run.protocol for run in own]]
     description = next((run.description for run in own if run.description), {})
-    parts = [f"# Model card: {model}", _origin(runs.data)]
+    parts = [f"# Model card: {_text(model)}", _origin(_text(runs.data))]
     parts += ["## Model", _model(table, description)]
     parts += ["## Data", _data(runs.about)]
     parts += ["## Results", _results(table)]
     shown = next((run for run in own if run.folds), None)
     if shown is not None:
         row = table.loc[shown.protocol]
-        parts += [f"### In detail: {shown.protocol} ({shown.claim})", _subjects(row)]
+        parts += [f"### In detail: {_text(shown.protocol)} ({_text(shown.claim)})", _subjects(row)]
         parts += [_classes(runs.per_class(model, shown.protocol))]
         parts += [_confusions(runs.confusion(model, shown.protocol)), _calibration(runs, shown)]
         parts += ["## Cost", _cost(row, shown, description)]
@@ -57,7 +60,7 @@ def model_card(runs, model: str) -> str:
         parts += ["## Folds that failed", _markdown(failed[["protocol", "fold", "reason"]])]
     parts += ["## Limits", _limits(table, np.array([run.on_new_people for run in own]))]
     if "versions" in description:
-        versions = ", ".join(f"{name} {number}" for name, number in description["versions"].items())
+        versions = ", ".join(_text(f"{name} {number}") for name, number in description["versions"].items())
         parts += ["## Software", f"{versions}."]
     return "\n\n".join(parts) + "\n"
 
@@ -77,23 +80,23 @@ def _model(table, description) -> str:
     name = settings.pop("model", given)
     lines = []
     if isinstance(name, str):
-        lines.append(f"- `{name}`, {description['run']['what']}")
+        lines.append(f"- `{_text(name)}`, {_text(description['run']['what'])}")
     elif name:
-        lines.append(f"- a model of one's own: `{name['name']}`")
+        lines.append(f"- a model of one's own: `{_text(name['name'])}`")
     if settings:
-        lines.append("- settings: " + ", ".join(f"{k} = {v}" for k, v in settings.items()))
+        lines.append("- settings: " + ", ".join(_text(f"{k} = {v}") for k, v in settings.items()))
     if pd.notna(weights := table["parameters"].max()):
         lines.append(f"- {weights:,} weights; {table['epochs'].mean():.0f} epochs on average")
     steps = description.get("built", {}).get("steps", {}).get("params", {}).get("steps", [])
     if steps:
-        lines.append("- steps before it: " + ", ".join(step["class"].split(":")[-1] for _, step in steps))
+        lines.append("- steps before it: " + ", ".join(_text(step["class"].split(":")[-1]) for _, step in steps))
     return "\n".join(lines) or "Nothing is stored of it."
 
 
 def _data(about) -> str:
     return "\n".join([
-        f"- {about.trials} trials of {about.walks} walks of {about.subjects} subjects; {', '.join(about.modalities)}",
-        f"- {len(about.classes)} classes: {', '.join(about.classes)}",
+        f"- {about.trials} trials of {about.walks} walks of {about.subjects} subjects; {', '.join(map(_text, about.modalities))}",
+        f"- {len(about.classes)} classes: {', '.join(map(_text, about.classes))}",
     ])  # fmt: skip
 
 
@@ -119,7 +122,7 @@ def _results(table) -> str:
 def _subjects(row) -> str:
     values = {name.removeprefix("accuracy "): v for name, v in row.items() if name.startswith("accuracy ")}
     values = pd.Series(values, dtype=float).dropna().sort_values()
-    return "Accuracy of every subject: " + ", ".join(f"{s} {v:.3f}" for s, v in values.items()) + "."
+    return "Accuracy of every subject: " + ", ".join(f"{_text(s)} {v:.3f}" for s, v in values.items()) + "."
 
 
 def _classes(scores) -> str:
@@ -142,7 +145,7 @@ def _confusions(counts) -> str:
     wrong = cells.query("label != predicted and trials > 0").nlargest(MOST_FREQUENT, "trials")
     if wrong.empty:
         return "No trial was taken for another class."
-    listed = [f"{w.label} taken for {w.predicted} ({w.trials} of {total[w.label]})" for w in wrong.itertuples()]
+    listed = [f"{_text(w.label)} taken for {_text(w.predicted)} ({w.trials} of {total[w.label]})" for w in wrong.itertuples()]
     return f"Most frequent mistakes: {', '.join(listed)}."
 
 
@@ -161,7 +164,7 @@ def _calibration(runs, shown) -> str:
 def _cost(row, shown, description) -> str:
     threads = max(fold.resources["threads"] for fold in shown.folds)
     device = description.get("device", {})
-    where = f" on a {'GPU' if device['gpu'] else 'CPU'} with {device['backend']}" if device else ""
+    where = f" on a {'GPU' if device['gpu'] else 'CPU'} with {_text(device['backend'])}" if device else ""
     return (
         f"Fitting {len(shown.folds)} folds took {row['seconds']:.1f} s in all and {row['memory (MB)']:.0f} MB at most"
         f"{where}, {threads} thread{'s' * (threads > 1)} a fold."
@@ -197,5 +200,10 @@ def _number(value) -> str:
 def _markdown(table) -> str:
     """A table in Markdown; pandas would need another package."""
     rows = [list(table), ["---"] * table.shape[1], *table.fillna("").to_numpy().tolist()]
-    cells = [[str(value).replace("|", "\\|").replace("\n", " ") for value in row] for row in rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    return "\n".join(f"| {' | '.join(map(_text, row))} |" for row in rows)
+
+
+def _text(value) -> str:
+    """What came with the data, in one line of Markdown that shows it and does nothing else."""
+    line = " ".join(str(value).split())
+    return re.sub(r"([\\`\[\]|])", r"\\\1", html.escape(line, quote=False))

@@ -155,7 +155,8 @@ def _named(path, custom, find):
     found = find(module.split("."), name)
     if found is None:
         raise GaitDataError(
-            f"'{path}' may not be loaded from a file; if you trust it, load with custom_objects={{'{name}': {name}}}"
+            f"'{path}' may not be loaded from a file: it is no step, estimator or registered function; ask who made "
+            "the file what it is for"
         )
     return found
 
@@ -177,11 +178,11 @@ def _our_classes() -> dict[str, type]:
 
 
 def _of_sklearn(module, name) -> type | None:
-    """A class that a public package of scikit-learn hands on."""
+    """A class that a public package of scikit-learn hands on, or a module of it that it has imported itself."""
     if len(module) < 2 or module[1] not in sklearn.__all__:
         return None
     package = importlib.import_module(f"sklearn.{module[1]}")
-    found = getattr(package, name, None)
+    found = functools.reduce(lambda place, part: getattr(place, part, None), [*module[2:], name], package)
     of_it = isinstance(found, type) and found.__module__.startswith(package.__name__)
     return found if of_it and may_be_made(found) else None
 

@@ -564,7 +564,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkey
         raise OSError("no space left on device")
 
     monkeypatch.setattr("gaitlib.trials.file._write_array", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(GaitDataError, match=r"t.npz: cannot be written \(no space left on device\); free space"):
         trials[:2].save(tmp_path / "t.npz")
     monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir()] == ["t.npz"]

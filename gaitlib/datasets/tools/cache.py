@@ -49,5 +49,5 @@ def write(file: Path, trials: TrialSet, started_ns: int) -> None:
         for stale in file.parent.glob(f"{glob.escape(prefix)}-*.npz"):
             if stale != file:
                 stale.unlink(missing_ok=True)
-    except OSError:
+    except (OSError, GaitDataError):
         return
