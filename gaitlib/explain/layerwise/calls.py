@@ -39,11 +39,16 @@ class Compared:
 
     def __init__(self, layer, own, again):
         self.layer = layer
-        self.tolerance = TOLERANCE.get(keras.backend.standardize_dtype(own.dtype), OF_FLOAT32)
+        self.tolerance = tolerance(own.dtype)
         own, again = ops.cast(own, "float32"), ops.cast(again, "float32")
         both_nan = ops.logical_and(ops.isnan(own), ops.isnan(again))
         difference, size = (_highest(ops.where(both_nan, 0.0, ops.abs(v))) for v in (own - again, own))
         self.apart = difference / (size + 1e-3 * ops.max(size) + 1e-30)
+
+
+def tolerance(dtype) -> float:
+    """What rounding explains of a difference, as a share of the largest value."""
+    return TOLERANCE.get(keras.backend.standardize_dtype(dtype), OF_FLOAT32)
 
 
 def _highest(x):

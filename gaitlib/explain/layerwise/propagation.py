@@ -7,16 +7,21 @@ import numpy as np
 from keras import layers, ops, tree
 
 from gaitlib.errors import GaitDataError
-from gaitlib.explain.backend import compiled, in_batches
-from gaitlib.explain.inputs import all_logits, check_finite, checked
+from gaitlib.explain.backend import BATCH, compiled, in_batches
+from gaitlib.explain.inputs import check_finite, checked, logits_of
 from gaitlib.explain.keras_internals import graph_of, nodes_of, once_a_network, predicting, read_inside, run, with_mask
 from gaitlib.explain.layerwise import attention, recurrent  # noqa: F401  (each enters its layers)
-from gaitlib.explain.layerwise.calls import Call, Compared, handler_of, is_mask
+from gaitlib.explain.layerwise.calls import Call, Compared, handler_of, is_mask, tolerance
 from gaitlib.explain.layerwise.layers import normalisation, passed_on
 from gaitlib.explain.layerwise.rules import Composite, Share, composite, per_sample
 from gaitlib.explain.padding import masked_values
 from gaitlib.models.layers import FrameMask, HalfMask, ZeroPadding
 
+FIRST = BATCH // 4  # samples
+_NOT_THE_SAME = (
+    "'{}' ({}) computed anew is not what it gives in the network (off by {:.1g} of its size), so that its relevance "
+    'would be wrong. Use another method, such as method="integrated_gradients"'
+)
 KERNELS = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.TimeDistributed)
 NO_RELEVANCE = (FrameMask, HalfMask, layers.InputLayer)
 KEEPS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)  # between a normalisation and its layer
@@ -60,6 +65,7 @@ def lrp(network, inputs, target, rules=None):
     relevance, account, apart = in_batches(function, inputs, np.asarray(target, np.int32))
     check_finite(network, account["score"])
     _check_same(walk.compared, apart)
+    _check_logits(network, inputs, target, account["score"])
     account = {name: np.asarray(v, np.float64) for name, v in account.items()}
     for name, real in masked_values(network, inputs).items():  # rules that look at no values give padding some
         account["stabiliser"] = account["stabiliser"] + _sums(relevance[name] * ~real)
@@ -81,7 +87,47 @@ def _compiled(network, rules):
 
     def explain(inputs, target):
         given = [ops.cast(inputs[x.name], "float32") for x in network.inputs]
-        logits = ops.cast(walk.start(network, given), "float32")
+        walk.compared.clear()
+        logits = ops.cast(walk.forward(given), "float32")
+        start = logits * ops.one_hot(target, logits.shape[-1], dtype="float32")
+        relevance, bias, stabiliser = walk.backward(start)
+        account = {"score": per_sample(start), "bias": bias, "stabiliser": stabiliser}
+        apart = ops.stack([c.apart for c in walk.compared], axis=1)
+        return {x.name: r for x, r in zip(network.inputs, relevance, strict=True)}, account, apart
+
+    return compiled(explain, network), walk
+
+
+def _check_same(compared, apart) -> None:
+    """Refuse relevance of anything but the network itself; conservation alone does not tell."""
+    for own, distance in zip(compared, apart.max(axis=0), strict=True):
+        if distance > own.tolerance:
+            raise GaitDataError(_NOT_THE_SAME.format(own.layer.name, type(own.layer).__name__, distance))
+
+
+def _check_logits(network, inputs, target, score) -> None:
+    """As :func:`_check_same`, of the whole network and the first samples: for all of them it would run once more."""
+    n = min(len(target), FIRST)
+    own = logits_of(network, {name: x[:n] for name, x in inputs.items()})[np.arange(n), target[:n]]
+    distance = np.abs(own - score[:n]).max() / (np.abs(own).max() + 1e-30)
+    if distance > tolerance(network.outputs[0].dtype):
+        raise GaitDataError(_NOT_THE_SAME.format(network.name, type(network).__name__, distance))
+
+
+def _sums(relevance) -> np.ndarray:
+    """Sum over the values of each sample, (n,)."""
+    return relevance.reshape(len(relevance), -1).sum(axis=1, dtype=np.float64)
+
+
+@once_a_network
+def _compiled(network, rules):
+    """A function from inputs and targets to relevance, account and what was compared; and the walk."""
+    walk = _Walk(graph_of(network), rules)
+
+    def explain(inputs, target):
+        given = [ops.cast(inputs[x.name], "float32") for x in network.inputs]
+        walk.compared.clear()
+        logits = ops.cast(walk.forward(given), "float32")
         start = logits * ops.one_hot(target, logits.shape[-1], dtype="float32")
         relevance, bias, stabiliser = walk.backward(start)
         account = {"score": per_sample(start), "bias": bias, "stabiliser": stabiliser}
@@ -156,14 +202,6 @@ class _Walk:
             own = before.get(id(n)), after.get(id(n)), id(n) in folded
             steps.append(_Step(n, n.operation, *own, first, inner))
         return steps
-
-    def start(self, network, inputs):
-        """The logits, which must be those of the network itself."""
-        self.compared.clear()
-        logits = self.forward(inputs)
-        named = {x.name: v for x, v in zip(network.inputs, inputs, strict=True)}
-        self.compared.append(Compared(network, all_logits(network, named), logits))
-        return logits
 
     def forward(self, inputs):
         self.inputs, self.ran = inputs, {}
