@@ -75,34 +75,11 @@ def lrp(network, inputs, target, rules=None):
     return relevance, account
 
 
-def _sums(relevance) -> np.ndarray:
-    """Sum over the values of each sample, (n,)."""
-    return relevance.reshape(len(relevance), -1).sum(axis=1, dtype=np.float64)
-
-
-@once_a_network
-def _compiled(network, rules):
-    """A function from inputs and targets to relevance, account and what was compared; and the walk."""
-    walk = _Walk(graph_of(network), rules)
-
-    def explain(inputs, target):
-        given = [ops.cast(inputs[x.name], "float32") for x in network.inputs]
-        walk.compared.clear()
-        logits = ops.cast(walk.forward(given), "float32")
-        start = logits * ops.one_hot(target, logits.shape[-1], dtype="float32")
-        relevance, bias, stabiliser = walk.backward(start)
-        account = {"score": per_sample(start), "bias": bias, "stabiliser": stabiliser}
-        apart = ops.stack([c.apart for c in walk.compared], axis=1)
-        return {x.name: r for x, r in zip(network.inputs, relevance, strict=True)}, account, apart
-
-    return compiled(explain, network), walk
-
-
 def _check_same(compared, apart) -> None:
     """Refuse relevance of anything but the network itself; conservation alone does not tell."""
-    for own, distance in zip(compared, apart.max(axis=0), strict=True):
-        if distance > own.tolerance:
-            raise GaitDataError(_NOT_THE_SAME.format(own.layer.name, type(own.layer).__name__, distance))
+    for own, distance in zip(compared, apart, strict=True):
+        if distance.max() > own.tolerance:
+            raise GaitDataError(_NOT_THE_SAME.format(own.layer.name, type(own.layer).__name__, distance.max()))
 
 
 def _check_logits(network, inputs, target, score) -> None:
@@ -131,7 +108,7 @@ def _compiled(network, rules):
         start = logits * ops.one_hot(target, logits.shape[-1], dtype="float32")
         relevance, bias, stabiliser = walk.backward(start)
         account = {"score": per_sample(start), "bias": bias, "stabiliser": stabiliser}
-        apart = ops.stack([c.apart for c in walk.compared], axis=1)
+        apart = [own.apart for own in walk.compared]
         return {x.name: r for x, r in zip(network.inputs, relevance, strict=True)}, account, apart
 
     return compiled(explain, network), walk
