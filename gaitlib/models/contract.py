@@ -48,7 +48,8 @@ def ends_in_probabilities(network, shapes=None) -> bool:
     if not (_sums_to_one(y) or ((y > 0) & (y < 1 + 1e-6)).all()):
         return False
     first = as_read(network, {name: x[:PROBES] for name, x in probes.items()})
-    others = [v.value + 3 * rng.normal(size=v.shape).astype(v.dtype) for v in network.trainable_variables]
+    shaken = ((v, 3 * rng.normal(size=v.shape)) for v in network.trainable_variables)
+    others = [v.value + keras.ops.cast(by, v.dtype) for v, by in shaken]
     fixed = [v.value for v in network.non_trainable_variables]
     y = keras.ops.convert_to_numpy(network.stateless_call(others, fixed, first, training=False)[0])
     y = y[np.isfinite(y).all(axis=-1)]
