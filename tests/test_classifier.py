@@ -1,5 +1,7 @@
 """GaitClassifier: a scikit-learn estimator on whole trials, saved and loaded as one thing."""
 
+import json
+import zipfile
 from dataclasses import replace
 
 import keras
@@ -15,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 import gaitlib
 from gaitlib import GaitClassifier, Training, TrialSet
 from gaitlib.errors import GaitDataError
-from gaitlib.models import Builder
+from gaitlib.models import Builder, Head
 from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Tensors
 
 FAST = Training(epochs=2, batch_size=16)
@@ -162,6 +164,168 @@ def test_loading_nothing_or_damage_says_so(fitted, tmp_path):
             GaitClassifier.load(folder)
     (folder / "network.keras").unlink()
     with pytest.raises(GaitDataError, match="network.keras is missing"):
+        GaitClassifier.load(folder)
+
+
+@pytest.fixture
+def saved(tiny_trials, tmp_path):
+    """A classical model in a folder without checksums, as somebody writes who wants it believed."""
+    folder = GaitClassifier("majority").fit(tiny_trials).save(tmp_path / "saved")
+    (folder / "contents.json").unlink()
+    return folder
+
+
+def rewrite(folder, change):
+    content = json.loads((folder / "classifier.json").read_text())
+    change(content)
+    (folder / "classifier.json").write_text(json.dumps(content))
+
+
+def as_dict(*pairs):
+    return {"dict": [list(pair) for pair in pairs]}
+
+
+WRONG = {
+    "classes_": [None, "abc", {"list": ["a", "b"]}, {"tuple": []}],
+    "steps_": [None, "steps", {"list": []}, as_dict(), {"object": "sklearn.preprocessing:StandardScaler"}],
+    "history_": [None, 3, "x", {"list": []}, as_dict(["loss", 1]), as_dict([1, {"list": []}])]
+    + [as_dict(["loss", {"list": ["a"]}]), as_dict(["loss", {"list": [1]}], ["val", {"list": [1, 2]}])],
+    "resources_": [None, {"list": []}, as_dict(["seconds", {"list": []}])],
+    "fitted_on_": [None, {"list": ["a"]}, {"tuple": [1]}, "abc"],
+    "watched_": [7, {"tuple": [None]}],
+    "recorded_": [None, 3, as_dict(["emg", 1]), as_dict(["emg", as_dict(["kind", "sequence"])])],
+    "estimator_": [None, 5, "majority", {"list": []}],
+    "model": [None, 3, as_dict()],
+    "steps": ["steps", 3],
+    "training": [3, "x", {"list": [1]}],
+    "validation": [3, {"list": []}],
+    "seed": ["a", None, 1.5, {"list": []}],
+    "progress": [None, 3],
+    "has_network": ["yes", True, None],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_parts_that_are_no_fitted_classifiers_are_refused(name, value, saved):
+    rewrite(saved, lambda content: content.update({name: value}))
+    with pytest.raises(GaitDataError, match="classifier"):
+        GaitClassifier.load(saved)
+
+
+@pytest.mark.parametrize("name", [name for name in WRONG if name not in ("has_network", "recorded_")])
+def test_half_a_classifier_is_refused(name, saved):
+    rewrite(saved, lambda content: content.pop(name))
+    with pytest.raises(GaitDataError, match=r"classifier.json"):
+        GaitClassifier.load(saved)
+    for content in ("{}", "[]", "3"):
+        (saved / "classifier.json").write_text(content)
+        with pytest.raises(GaitDataError, match="classifier"):
+            GaitClassifier.load(saved)
+
+
+def test_what_no_classifier_learns_is_refused(saved):
+    for name in ("predict", "__class__", "anything_"):
+        rewrite(saved, lambda content, name=name: content.update({name: 1}))
+        with pytest.raises(GaitDataError, match=f"'{name}' is nothing that a classifier learns"):
+            GaitClassifier.load(saved)
+        rewrite(saved, lambda content, name=name: content.pop(name))
+    GaitClassifier.load(saved)
+
+
+def dropped_from(content, class_name, attribute):
+    """A saved object loses an attribute, wherever it stands."""
+    if isinstance(content, dict):
+        if str(content.get("object", "")).endswith(f":{class_name}"):
+            pairs = content["state"]["dict"]
+            pairs[:] = [pair for pair in pairs if pair[0] != attribute]
+        content = list(content.values())
+    for part in content if isinstance(content, list) else ():
+        dropped_from(part, class_name, attribute)
+
+
+PARTS = [
+    ("Frames", "transformer_"), ("Frames", "channels_"), ("StandardScaler", "mean_"), ("StandardScaler", "scale_"),
+    ("Tensors", "stand_in_"), ("Crop", "frames"), ("GaitParameters", "median_"),
+    ("DummyClassifier", "class_prior_"), ("ExtraTreeClassifier", "tree_"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("class_name", "attribute"), PARTS)
+def test_steps_and_models_that_lack_a_part_are_refused(class_name, attribute, fitted, tiny_trials, walks, tmp_path):
+    models = {"DummyClassifier": "majority", "GaitParameters": "spatiotemporal", "ExtraTreeClassifier": "extra_trees"}
+    model = fitted
+    if class_name in models:
+        parameters = {} if class_name == "DummyClassifier" else {"n_estimators": 2}
+        model = GaitClassifier(Builder(models[class_name], **parameters)).fit(walks)
+    folder = model.save(tmp_path / "model")
+    GaitClassifier.load(folder)
+    (folder / "contents.json").unlink()
+    learnt = ("steps_", "estimator_")
+    rewrite(folder, lambda content: [dropped_from(content.get(n), class_name, attribute) for n in learnt])
+    with pytest.raises(GaitDataError, match="classifier"):
+        GaitClassifier.load(folder)
+
+
+def test_any_changed_byte_is_noticed(tiny_trials, tmp_path):
+    """What one may read as another label, weight or id is told by the checksums."""
+    folder = GaitClassifier("majority").fit(tiny_trials).save(tmp_path / "model")
+    rng = np.random.default_rng(0)
+    for file in sorted(folder.iterdir()):
+        content = file.read_bytes()
+        for place in rng.integers(len(content), size=40):
+            file.write_bytes(content[:place] + bytes([content[place] ^ 1 << rng.integers(8)]) + content[place + 1 :])
+            with pytest.raises(GaitDataError, match=str(folder)):
+                GaitClassifier.load(folder)
+        file.write_bytes(content)
+    GaitClassifier.load(folder)
+
+
+def test_a_network_of_another_classifier_is_refused(fitted, tmp_path):
+    """With its checksums as an exchange, without them where inputs or classes are others."""
+    folder = fitted.save(tmp_path / "model")
+    frames, channels = fitted.network_.inputs[0].shape[1:]
+    for shape, n_classes, said in (((frames + 10, channels), 6, "reads"), ((frames, channels), 5, "outputs")):
+        network = Builder("compact_gru", units=4).build_network(
+            {"skeleton": shape}, {"label": Head("class", n_classes)}
+        )
+        network.save(folder / "network.keras")
+        with pytest.raises(GaitDataError, match="not what was saved"):
+            GaitClassifier.load(folder)
+        (folder / "contents.json").rename(tmp_path / "kept")
+        with pytest.raises(GaitDataError, match=f"network.keras.* {said} "):
+            GaitClassifier.load(folder)
+        (tmp_path / "kept").rename(folder / "contents.json")
+
+
+def changed_network(file, old, new):
+    with zipfile.ZipFile(file) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    config = content["config.json"].decode()
+    assert old in config
+    content["config.json"] = config.replace(old, new).encode()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("keras.layers", "Lambda"), ("keras.layers", "TFSMLayer"), ("keras.layers", "TorchModuleWrapper"),
+        ("keras.layers", "StringLookup"), ("keras.layers", "Wrapper"), ("keras.utils", "get_file"), ("os", "system"),
+        ("keras.config", "enable_unsafe_deserialization"), ("keras.src.saving.saving_lib", "load_model"),
+        ("gaitlib.saving", "load_state"), ("builtins", "__lambda__"),
+    ],
+)  # fmt: skip
+def test_networks_name_layers_only(module, name, fitted, tmp_path):
+    folder = fitted.save(tmp_path / "model")
+    (folder / "contents.json").unlink()
+    changed_network(
+        folder / "network.keras",
+        '"module": "keras.layers", "class_name": "Dense"',
+        f'"module": "{module}", "class_name": "{name}"',
+    )
+    with pytest.raises(GaitDataError, match=f"holds '{name}' of '{module}'"):
         GaitClassifier.load(folder)
 
 

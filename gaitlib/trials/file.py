@@ -112,6 +112,8 @@ def _read_modality(name, about, arrays, ids) -> Modality:
     _require_text(f"{where}, unit", unit)
     if kind not in KINDS or len(set(channels)) < len(channels):
         raise ValueError(f"{where}: a {kind!r} of {len(set(channels))} different channels, named {len(channels)}")
+    if max_frames is not None and type(max_frames) is not int:
+        raise ValueError(f"{where}: at most {max_frames!r} frames")
     columns = {}
     for part in PARTS:
         if f"{name}/{part}/data" in arrays:

@@ -1,6 +1,7 @@
 """A model card says what the tables say, what the data are, and what is not known."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from planted_confidence import CLASSES, confident_runs
@@ -127,6 +128,39 @@ def test_tables_stay_tables():
     runs.runs[-1].failed["s0"] = "a | b\nand more"
     (line,) = lines_with(model_card(runs, "boaster"), "and more")
     assert line.endswith("| a \\| b and more |")
+
+
+NASTY = "<script>alert(1)</script>[x](javascript:1)`|\n# heading"
+
+
+def test_names_from_the_data_are_text():
+    """In every place where a name can stand."""
+    runs = confident_runs(sure={NASTY: 1.0}, failed=1)
+    about = runs.about
+    runs.about = replace(about, classes=[c + NASTY for c in CLASSES], modalities=[NASTY])
+    runs.data = NASTY
+    description = {
+        "classifier": {"params": {"model": {"params": {"model": NASTY, NASTY: NASTY}}}},
+        "run": {"what": NASTY},
+        "built": {"steps": {"params": {"steps": [["a", {"class": f"x:{NASTY}"}]]}}},
+        "device": {"gpu": False, "backend": NASTY},
+        "versions": {NASTY: NASTY},
+    }
+    for run in runs.runs:
+        for fold in run.folds:
+            table = fold.predictions
+            for column in ("subject", "label", "predicted"):
+                table[column] = table[column].astype(str) + NASTY
+            table.rename(columns={c: c + NASTY for c in CLASSES}, inplace=True)
+    runs.runs = [
+        replace(run, protocol=f"{run.protocol} {NASTY}", failed={NASTY: NASTY}, description=description)
+        for run in runs.runs
+    ]
+    card = model_card(runs, NASTY)
+    assert card.count("&lt;script&gt;") > 20
+    assert "<" not in card
+    assert not re.search(r"(?<!\\\\)[\[\]]", card)
+    assert "\n# heading" not in card
 
 
 def test_an_unknown_model_lists_those_that_were_run():

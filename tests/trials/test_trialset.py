@@ -667,3 +667,106 @@ def test_array_sizes_that_do_not_add_up_are_refused(tmp_path):
         np.savez(file, **(arrays | {name: wrong}))
         with pytest.raises(GaitDataError, match="array sizes do not add up"):
             TrialSet.load(file)
+
+
+def rewritten(file, meta=None, **changed):
+    """The same file with another description or other arrays."""
+    with np.load(file) as archive:
+        arrays = dict(archive)
+    described = json.loads(arrays["meta"].tobytes())
+    if meta is not None:
+        meta(described)
+    arrays["meta"] = np.frombuffer(json.dumps(described).encode(), np.uint8)
+    for name, change in changed.items():
+        key = name.replace("__", "/")
+        arrays[key] = change(arrays.get(key))
+    np.savez(file, **arrays)
+
+
+def put(*path, to):
+    """A change of one place of a description."""
+
+    def change(meta):
+        *above, last = path
+        for key in above:
+            meta = meta[key]
+        meta[last] = to
+
+    return change
+
+
+DESCRIBED = [
+    (put("table", "subject", to=["a"]), "columns of the table of"),
+    (put("table", "subject", 0, to=None), "column 'subject'"),
+    (put("table", "trial", 0, to=3), "column 'trial'"),
+    (put("table", "label", 0, to=3), "column 'label'"),
+    (put("table", "trial", 0, to="trial5"), "'trial5' is the trial of two people"),
+    (put("table", to={}), "columns of the table"),
+    (put("modalities", "emg", 0, to="film"), "modality 'emg': a 'film'"),
+    (put("modalities", "emg", 0, to="static"), "modality 'emg', trial.: .* as a static of 2 channels"),
+    (put("modalities", "emg", 1, to=["a"]), "modality 'emg', trial.: .* of 1 channels"),
+    (put("modalities", "emg", 1, to=["a", "a"]), "modality 'emg': .* 1 different channels"),
+    (put("modalities", "emg", 1, to=[1, 2]), "modality 'emg', channels"),
+    (put("modalities", "emg", 2, to=None), "modality 'emg', unit"),
+    (put("modalities", "emg", 3, to=2), "modality 'emg', trial.: . frames, at most 2"),
+    (put("modalities", "emg", 3, to="x"), "modality 'emg': at most 'x' frames"),
+    (put("history", to=[["Step()", [1], []]]), "history"),
+    (put("name", to=None), "name"),
+    (put("format", to=2), "format 2"),
+    (lambda meta: meta["modalities"].pop("emg"), "belongs to no modality"),
+]
+
+
+@pytest.mark.parametrize(("meta", "said"), DESCRIBED)
+def test_descriptions_that_do_not_fit_the_arrays_are_refused_by_name(tmp_path, meta, said):
+    file = make().save(tmp_path / "t.npz")
+    rewritten(file, meta)
+    with pytest.raises(GaitDataError, match=rf"t.npz: not a TrialSet file, or damaged \(.*{said}"):
+        TrialSet.load(file)
+
+
+def fewer_frames(shapes):
+    """All in one trial less and another more."""
+    shapes = shapes.copy()
+    known = np.flatnonzero(shapes[:, 0] > 1)[:2]
+    shapes[known, 0] += [-1, 1]
+    return shapes
+
+
+ARRAYS = {
+    "emg__time_s__shapes": (fewer_frames, "modality 'emg', trial.: .* times"),
+    "emg__frames__shapes": (fewer_frames, "modality 'emg', trial.: .* frame numbers"),
+    "emg__values__shapes": (lambda shapes: shapes[:-1], "modality 'emg', values: .* for 6 trials"),
+    "emg__time_s__data": (lambda data: data[::-1].copy(), "modality 'emg', trial.: the times do not advance"),
+    "emg__frames__data": (lambda data: data.astype(float), "modality 'emg', trial.: float64 frame numbers"),
+    "emg__values__data": (lambda data: data.astype("U8"), "modality 'emg', trial.: <U8"),
+    "pressure__values__shapes": (lambda shapes: np.where(shapes > 0, -2, shapes), "'pressure', values: .* negative"),
+    "body__values__shapes": (lambda shapes: np.where(shapes > 0, 2**62, shapes), "'body', values: array sizes"),
+    "other__values__data": (lambda _: np.zeros(3), "belongs to no modality"),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_that_do_not_fit_each_other_are_refused_by_name(tmp_path, name):
+    change, said = ARRAYS[name]
+    file = make().save(tmp_path / "t.npz")
+    rewritten(file, **{name: change})
+    with pytest.raises(GaitDataError, match=rf"t.npz: not a TrialSet file, or damaged \(.*{said}"):
+        TrialSet.load(file)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    full = zipfile.ZipFile("/dev/full", "w")
+    monkeypatch.setattr("gaitlib.trials.file.zipfile.ZipFile", lambda *args: full)
+    with pytest.raises(
+        GaitDataError, match=r"t.npz: cannot be written \(.*No space left.*free space or save elsewhere"
+    ):
+        make().save(tmp_path / "t.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GaitDataError, match="cannot be written"):
+        make().save(tmp_path / "file" / "t.npz")
