@@ -45,7 +45,7 @@ def kill(program, victim) -> bool:
         with contextlib.suppress(psutil.NoSuchProcess, IndexError):  # not yet, or no longer
             below = psutil.Process(program.pid)
             for _ in range(VICTIMS.index(victim)):
-                below = below.children()[0]
+                below = [child for child in below.children() if child.status() != psutil.STATUS_ZOMBIE][0]
             below.kill()
             return True
         time.sleep(0.01)
