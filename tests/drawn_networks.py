@@ -94,10 +94,7 @@ class Drawn:
         elif kind in ("Add", "Average", "Concatenate", "Multiply", "Subtract", "Maximum"):
             tensor = layer(tensors)
         elif mask is not None:
-            named = settings.pop("name_of_mask", "mask")
-            tensor = layer(
-                *tensors, **({named: mask.tensor} if isinstance(named, str) else dict.fromkeys(named, mask.tensor))
-            )
+            tensor = layer(*tensors, **dict.fromkeys(named, mask.tensor))
         else:
             tensor = layer(*tensors)
         self.kinds |= {refused or kind, f"ops.{kind}" if layer is None else type(layer).__name__}

@@ -114,17 +114,6 @@ def _compiled(network, rules):
     return compiled(explain, network), walk
 
 
-def _check_same(compared, apart) -> None:
-    """Refuse relevance of anything but the network itself; conservation alone does not tell."""
-    for own, distance in zip(compared, apart.max(axis=0), strict=True):
-        if distance > own.tolerance:
-            raise GaitDataError(
-                f"'{own.layer.name}' ({type(own.layer).__name__}) computed anew is not what it gives in the network "
-                f"(off by {distance:.1g} of its size), so that its relevance would be wrong. Use another method, such "
-                'as method="integrated_gradients"'
-            )
-
-
 @dataclass
 class _Step:
     """A node of the graph in one run."""
