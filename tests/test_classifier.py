@@ -1,6 +1,7 @@
 """GaitClassifier: a scikit-learn estimator on whole trials, saved and loaded as one thing."""
 
 import json
+import shutil
 import zipfile
 from dataclasses import replace
 
@@ -167,12 +168,18 @@ def test_loading_nothing_or_damage_says_so(fitted, tmp_path):
         GaitClassifier.load(folder)
 
 
-@pytest.fixture
-def saved(tiny_trials, tmp_path):
+@pytest.fixture(scope="module")
+def majority(tiny_trials, tmp_path_factory):
     """A classical model in a folder without checksums, as somebody writes who wants it believed."""
-    folder = GaitClassifier("majority").fit(tiny_trials).save(tmp_path / "saved")
+    folder = GaitClassifier("majority").fit(tiny_trials).save(tmp_path_factory.mktemp("majority") / "model")
     (folder / "contents.json").unlink()
     return folder
+
+
+@pytest.fixture
+def saved(majority, tmp_path):
+    """A copy of it to change."""
+    return shutil.copytree(majority, tmp_path / "saved")
 
 
 def rewrite(folder, change):

@@ -12,6 +12,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.results.calibration import calibration_table
 from gaitlib.results.card import model_card
 from gaitlib.models import Builder
+from gaitlib.results import Runs
 
 LOSO, HOLDOUT, RANDOM = LeaveOneSubjectOut.name, SubjectHoldout.name, RandomTrialSplit.name
 
@@ -136,9 +137,7 @@ NASTY = "<script>alert(1)</script>[x](javascript:1)`|\n# heading"
 def test_names_from_the_data_are_text():
     """In every place where a name can stand."""
     runs = confident_runs(sure={NASTY: 1.0}, failed=1)
-    about = runs.about
-    runs.about = replace(about, classes=[c + NASTY for c in CLASSES], modalities=[NASTY])
-    runs.data = NASTY
+    about = replace(runs.about, name=NASTY, classes=[c + NASTY for c in CLASSES], modalities=[NASTY])
     description = {
         "classifier": {"params": {"model": {"params": {"model": NASTY, NASTY: NASTY}}}},
         "run": {"what": NASTY},
@@ -152,14 +151,14 @@ def test_names_from_the_data_are_text():
             for column in ("subject", "label", "predicted"):
                 table[column] = table[column].astype(str) + NASTY
             table.rename(columns={c: c + NASTY for c in CLASSES}, inplace=True)
-    runs.runs = [
-        replace(run, protocol=f"{run.protocol} {NASTY}", failed={NASTY: NASTY}, description=description)
-        for run in runs.runs
-    ]
+    changed = {"failed": {NASTY: NASTY}, "description": description}
+    runs = [replace(run, protocol=f"{run.protocol} {NASTY}", **changed) for run in runs.runs]
+    runs = Runs(runs, about=about)
+    assert "<script" not in runs._repr_html_()
     card = model_card(runs, NASTY)
     assert card.count("&lt;script&gt;") > 20
     assert "<" not in card
-    assert not re.search(r"(?<!\\\\)[\[\]]", card)
+    assert not re.search(r"(?<!\\)[\[\]]", card)
     assert "\n# heading" not in card
 
 
