@@ -93,7 +93,8 @@ def _encode(value, arrays, place):
     if isinstance(value, BaseEstimator):
         return {"object": _name(type(value), place), "state": _encode(_state(value, place), arrays, place)}
     raise GaitDataError(
-        f"{place}: a {type(value).__name__} cannot be saved safely; use gaitlib's or scikit-learn's parts"
+        f"{place}: a {type(value).__name__} cannot be saved safely; use gaitlib's or scikit-learn's parts, such "
+        'as neighbours found by algorithm="brute"'
     )
 
 
