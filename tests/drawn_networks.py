@@ -70,8 +70,7 @@ class Drawn:
         self.rng = np.random.default_rng(seed)
         self.graph, self.kinds = Graph(), set()
         self.inputs, self.real, self.masked, symbols = {}, {}, set(), []
-        with_refused = self.rng.random() < 0.1
-        self.refused_left = 1 if with_refused else 0
+        self.to_refuse = REFUSED[seed // 10 % len(REFUSED)] if seed % 10 == 3 else None
         parts = [self._part(name, symbols) for name in ("a", "b")[: 1 + (self.rng.random() < 0.35)]]
         h = self._joined(parts)
         for _ in range(self.rng.integers(0, 3)):
@@ -121,7 +120,7 @@ class Drawn:
 
     def _part(self, name, symbols):
         """From an input to a vector."""
-        kind = self.pick("sequence", "sequence", "sequence", "image", "vector")
+        kind = "sequence" if self.to_refuse else self.pick("sequence", "sequence", "sequence", "image", "vector")
         if kind == "vector":
             return self._whole(name, (int(self.rng.integers(3, 6)),), symbols)
         if kind == "image":
@@ -161,9 +160,9 @@ class Drawn:
 
     def _sequence_block(self, h, mask):
         """A block, and the mask that still fits."""
-        if self.refused_left and self.chance(0.5):
-            self.refused_left = 0
-            return self._refused(h), mask
+        if self.to_refuse:
+            kind, self.to_refuse = self.to_refuse, None
+            return self._refused(h, kind), mask
         blocks = [self._dense, self._convolution, self._recurrent, self._normalised, self._attended, self._residual,
                   self._side_by_side, self._only_training, self._pooled, self._moved, self._nested, self._shared,
                   self._activated, self._cut_padding]  # fmt: skip
@@ -279,7 +278,7 @@ class Drawn:
     def _nested(self, h, mask):
         """A model as a layer; Keras' own mask may go through it."""
         own = object.__new__(Drawn)
-        own.rng, own.kinds, own.refused_left, own.graph = self.rng, self.kinds, 0, Graph()
+        own.rng, own.kinds, own.graph = self.rng, self.kinds, Graph()
         symbols = []
         inside = own._input("inside", h.shape, symbols)
         blocks = [own._dense, own._convolution, own._recurrent, own._normalised, own._attended, own._only_training]
@@ -315,8 +314,7 @@ class Drawn:
         h = self.call("Conv1D", layers.Conv1D(3, 3, padding="same", activation="relu"), h)
         return self.call("ZeroPadding", ZeroPadding(), h, mask=mask, named=("frame_mask",)), mask
 
-    def _refused(self, h):
-        kind = REFUSED[self.rng.integers(len(REFUSED))]
+    def _refused(self, h, kind):
         if kind in ("Multiply", "Subtract", "Maximum"):
             return self.call(kind, getattr(layers, kind)(), h, self._same_dense(h, None)[0])
         if kind == "Bidirectional, sum":

@@ -183,8 +183,8 @@ FAULTS = [
     Fault(
         "backward-direction-not-turned",
         "gaitlib/explain/layerwise/recurrent.py",
-        "at_states = ops.flip(at_states, axis=0)",
-        "pass",
+        "ops.flip(at_states, axis=0) if turned else at_states",
+        "at_states",
         ("tests/explain/layerwise/test_recurrent.py",),
     ),
     Fault(

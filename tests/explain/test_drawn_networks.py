@@ -11,12 +11,13 @@ from gaitlib.errors import GaitDataError
 from gaitlib.explain import METHODS, PRESETS, AlphaBeta, Composite, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus
 from gaitlib.explain.layerwise.calls import _HANDLERS
 
-TOLERANCE = 1e-4  # of the largest relevance of the sample,
-ROUNDED = 1e-6  # and of the largest logit, in whose last digits relevance may lie (of two channels normalised, say)
+TOLERANCE = 1e-4  # of the size of a sample's relevance: its largest value,
+AT_LEAST = 0.01  # or this share of the largest logit, in whose last digits smaller relevance lies
 STEADY = 1e-5  # a sample whose reference moves further, when its input moves in the seventh digit, is left out
 LEFT_OUT = 0.03  # at most, of the samples
 EXPLAINED = 0.85  # at least, of the networks
-STEPS, WINDOW = 2, (3, 1)
+# One of these each network, beside relevance propagation
+OTHERS = (("gradient_x_input", {}), ("integrated_gradients", {"steps": 2}), ("occlusion", {"window": (3, 1)}))
 OF_KERNELS = (AlphaBeta(), AlphaBeta(1.5, 0.5), ZPlus(), Gamma(), Epsilon(0.1))
 OF_FIRST = (Flat(), WSquare(), ZBox(-3.0, 3.0))
 RULES = [
@@ -44,9 +45,8 @@ class Asked:
         self.logits = forward(self.drawn.graph, list(self.inputs.values())).output
         fitting = [rules for rules in RULES if Relevance(self.drawn.graph, rules).fits()]
         self.explained = self.agrees("lrp", rules=fitting[seed % len(fitting)])
-        assert self.agrees("gradient_x_input")
-        other = {"steps": STEPS} if seed % 2 else {"window": WINDOW}
-        assert self.agrees("integrated_gradients" if seed % 2 else "occlusion", **other)
+        method, settings = OTHERS[seed % len(OTHERS)]
+        assert self.agrees(method, **settings)
 
     def agrees(self, method, **settings) -> bool:
         """Whether a method explains the network; what it says must then be what the reference says."""
@@ -58,9 +58,9 @@ class Asked:
             return False
         assert not (method == "lrp" and self.drawn.refused), f"{self.seed}: {self.drawn.refused} should be refused"
         expected = self.reference(method, list(self.inputs.values()), **settings)
-        size = largest(expected)
+        size = np.maximum(largest(expected), AT_LEAST * np.abs(self.logits).max())
         apart = largest([a - b for a, b in zip(found.values(), expected, strict=True)])
-        wrong = np.flatnonzero(apart > TOLERANCE * size + ROUNDED * np.abs(self.logits).max())
+        wrong = np.flatnonzero(apart > TOLERANCE * size)
         if len(wrong):
             rng = np.random.default_rng(0)
             near = [x * (1 + 1e-7 * rng.normal(size=x.shape)) for x in self.inputs.values()]
@@ -69,8 +69,7 @@ class Asked:
             told = [f"sample {i}: {apart[i] / size[i]:.1g}" for i in wrong if steady[i]]
             assert not told, (self.seed, method, settings, told)
             self.left_out += len(wrong)
-        own = np.delete(apart / np.maximum(size, 1e-9), wrong)
-        self.largest[method] = max(own, default=0)
+        self.largest[method] = max(np.delete(apart / size, wrong), default=0)
         return True
 
     def reference(self, method, arrays, rules=None, steps=None, window=None):

@@ -118,6 +118,7 @@ def test_a_unit_without_weights_loses_its_relevance_to_the_stabiliser(rule):
 
 @pytest.mark.parametrize("rule", [Epsilon(), AlphaBeta(), WSquare()], ids=str)
 def test_a_grouped_convolution_takes_every_rule(rule):
+    keras.utils.set_random_seed(0)
     layer, rng = layers.Conv1D(4, 2, groups=2, bias_initializer="normal"), np.random.default_rng(0)
     x = rng.normal(size=(2, 5, 4)).astype(np.float32)
     assert_defined(layer, (5, 4), rule, x, rng.normal(size=layer(x).shape).astype(np.float32))
