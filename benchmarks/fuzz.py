@@ -35,6 +35,7 @@ from scipy.io import savemat
 
 import gaitlib
 from gaitlib import GaitClassifier, GaitDataError, LeaveOneSubjectOut, TrialSet
+from gaitlib.classifier_file import CONTENTS_FILE
 from gaitlib.datasets import write_azure_pressure
 from gaitlib.datasets.clinical_grf import FILE_CHANNELS
 from gaitlib.datasets.gait_signature import FEATURES, N_CHANNELS
@@ -319,7 +320,10 @@ class Store:
 
 
 class Classifier:
-    """A saved classifier of each kind that is quick to load: it predicts, or is refused."""
+    """A saved classifier of each kind that is quick to load: it predicts, or is refused.
+
+    Without its checksums, as a stranger could write it: they would refuse nearly all before anything else is asked.
+    """
 
     def __init__(self, model, **parameters):
         self.model = Builder(model, **parameters)
@@ -327,6 +331,7 @@ class Classifier:
     def make(self, folder):
         self.trials = few_trials()
         GaitClassifier(self.model).fit(self.trials).save(folder)
+        (folder / CONTENTS_FILE).unlink()
         self.read(folder)
 
     def read(self, folder):

@@ -224,12 +224,23 @@ class GaitClassifier(ClassifierMixin, BaseEstimator):
         ----------
         inputs : dict of str to ndarray
             In the layout of the samples of :meth:`prepare`.
+
+        Raises
+        ------
+        GaitDataError
+            If a classical model cannot compute with the values.
         """
         if hasattr(self, "network_"):
             return predict_network(self.network_, inputs)
         (features,) = inputs.values()
         proba = np.zeros((len(features), len(self.classes_)))
-        proba[:, self.estimator_.classes_] = _probabilities(self.estimator_, features)
+        try:
+            proba[:, self.estimator_.classes_] = _probabilities(self.estimator_, features)
+        except ValueError as error:
+            raise GaitDataError(
+                f"'{self.builder().name}' cannot predict these trials ({error}); look for values far beyond what it "
+                "learnt from, or save it again where it was fitted"
+            ) from error
         return proba
 
     def predict_samples(self, trials: TrialSet) -> pd.DataFrame:

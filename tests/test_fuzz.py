@@ -13,10 +13,7 @@ FILES = ["kinect", "azure", "clinical", "clinical, packed", "signature", "store"
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "targets"),
-    [
-        (6700, FILES),
-        pytest.param(3400, ["trials", "trees", "svm"], marks=pytest.mark.xfail(reason="these files are believed")),
-    ],
+    [(6700, FILES), (3400, ["trials", "trees", "svm"])],
     ids=["recordings and the store", "files of our own"],
 )
 def test_ten_thousand_damaged_files_end_well(inputs, targets):
