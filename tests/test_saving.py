@@ -378,6 +378,22 @@ def test_trees_that_are_none_are_refused(field, node, value, tmp_path):
         with_arrays(TREE, change, tmp_path)
 
 
+def test_a_branch_that_is_its_own_parent_is_refused(tmp_path):
+    """Every node has one parent, and some are never reached."""
+
+    def change(arrays, key):
+        nodes = arrays[key]
+        if nodes.dtype.names:
+            left = nodes["left_child"]
+            branch = next(i for i in left if left[i] > 0)  # another one's left child
+            above = np.flatnonzero(left == branch)[0]
+            left[above], left[branch] = left[branch], branch
+        return nodes.dtype.names
+
+    with pytest.raises(GaitDataError, match="its nodes are no tree"):
+        with_arrays(TREE, change, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
