@@ -304,6 +304,14 @@ FUNCTIONS = [
 ]  # fmt: skip
 
 
+def test_a_pipeline_that_would_unpickle_its_memory_is_refused(tmp_path):
+    text = json.dumps(content_of(make_pipeline(StandardScaler()), tmp_path))
+    changed = text.replace('["memory", null]', f'["memory", "{tmp_path}"]')
+    assert changed != text
+    with pytest.raises(GaitDataError, match="would unpickle what lies there; leave memory= out"):
+        loaded_from(json.loads(changed), tmp_path)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_functions_load_only_where_registered(function, tmp_path):
     text = json.dumps(content_of(FunctionTransformer(variance_score), tmp_path))

@@ -179,5 +179,7 @@ def _check_attributes(cls, state) -> None:
         foreign = sorted(state.keys() - names.attributes(cls))
     else:
         raise GaitDataError(f"{cls.__name__} is not among what a file may ask for")
+    if "memory" in names.parameters(cls) and state["memory"] is not None:
+        raise GaitDataError(f"a {cls.__name__} with memory= would unpickle what lies there; leave memory= out")
     if foreign:
         raise GaitDataError(f"'{foreign[0]}' is nothing that {cls.__name__} sets")

@@ -235,6 +235,27 @@ def test_two_sequences_must_be_chosen_from(tiny_trials):
         gaitlib.GaitClassifier("minirocket").fit(both)
 
 
+KERNELS = {
+    "channels beyond": lambda p: (p[0], p[1] + 100, *p[2:]),
+    "channels before": lambda p: (p[0], p[1] - 1, *p[2:]),
+    "dilation": lambda p: (*p[:2], p[2] + 1000, *p[3:]),
+    "counts": lambda p: (p[0] + 1, *p[1:]),
+    "features": lambda p: (*p[:3], p[3] * 10, p[4]),
+    "biases": lambda p: (*p[:4], p[4][:1]),
+    "types": lambda p: (p[0].astype(float), *p[1:]),
+    "axes": lambda p: (*p[:4], p[4][:, None]),
+}
+
+
+@pytest.mark.parametrize("change", KERNELS.values(), ids=KERNELS)
+def test_kernels_that_aeon_would_read_beyond_are_refused(change):
+    X, y = waves(frames=40)
+    model = MiniRocketClassifier(n_kernels=84).fit(X, y)
+    model.kernels_ = {**model.kernels_, "parameters": change(model.kernels_["parameters"])}
+    with pytest.raises(gaitlib.GaitDataError, match="kernels of minirocket do not fit"):
+        model.predict(X)
+
+
 @pytest.fixture
 def without_aeon(monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "aeon"]:
