@@ -321,7 +321,8 @@ def runs(tmp_path_factory):
         if k:
             network.set_weights([-w for w in network.get_weights()])
         fitted = classifier_of(trials, network)
-        fitted.history_ = pd.DataFrame()
+        fitted.history_, fitted.resources_ = pd.DataFrame(), {}
+        fitted.fitted_on_, fitted.watched_ = tuple(trials.ids[np.arange(40) // 20 != k]), ()
         fitted.save(folder / str(k) / "classifier")
         table = tested.table[["trial", "subject", "walk", "label"]].assign(part="test", predicted="a", a=1.0, b=0.0)
         watched = trials.table[["trial", "subject", "walk", "label"]].iloc[:1].assign(part="validation", a=1.0, b=0.0)
