@@ -70,6 +70,7 @@ class Drawn:
         self.rng = np.random.default_rng(seed)
         self.graph, self.kinds = Graph(), set()
         self.inputs, self.real, self.masked, symbols = {}, {}, set(), []
+        self.seed = self.first_block = seed  # in turn, so that each block comes often; all others at random
         self.to_refuse = REFUSED[seed // 10 % len(REFUSED)] if seed % 10 == 3 else None
         parts = [self._part(name, symbols) for name in ("a", "b")[: 1 + (self.rng.random() < 0.35)]]
         h = self._joined(parts)
@@ -120,7 +121,8 @@ class Drawn:
 
     def _part(self, name, symbols):
         """From an input to a vector."""
-        kind = "sequence" if self.to_refuse else self.pick("sequence", "sequence", "sequence", "image", "vector")
+        kinds = ("sequence", "sequence", "image", "vector")
+        kind = "sequence" if self.to_refuse or self.first_block % 4 else self.pick(*kinds)
         if kind == "vector":
             return self._whole(name, (int(self.rng.integers(3, 6)),), symbols)
         if kind == "image":
@@ -166,7 +168,8 @@ class Drawn:
         blocks = [self._dense, self._convolution, self._recurrent, self._normalised, self._attended, self._residual,
                   self._side_by_side, self._only_training, self._pooled, self._moved, self._nested, self._shared,
                   self._activated, self._cut_padding]  # fmt: skip
-        return blocks[self.rng.integers(len(blocks))](h, mask)
+        number, self.first_block = self.first_block or self.rng.integers(len(blocks)), 0
+        return blocks[number % len(blocks)](h, mask)
 
     def _dense(self, h, mask):
         units, use_bias = int(self.rng.integers(2, 5)), self.chance(0.8)
@@ -259,7 +262,8 @@ class Drawn:
 
     def _moved(self, h, mask):
         frames, channels = h.shape
-        kind = self.pick("ZeroPadding1D", "Cropping1D", "Permute", "Reshape", "GetItem", "constant")
+        kinds = ("ZeroPadding1D", "Cropping1D", "Permute", "Reshape", "GetItem", "constant")
+        kind = kinds[self.seed // 14 % len(kinds)]  # in turn, too
         if kind == "constant":
             return self.call("Add", None, h, run=lambda x: x + 0.5, constant=0.5), mask
         if kind == "GetItem":
@@ -303,7 +307,7 @@ class Drawn:
         return self.call("Add", layers.Add(), once, self.call("Dense", layer, self._same_dense(h, mask)[0])), mask
 
     def _activated(self, h, mask):
-        if self.chance(0.3):
+        if self.chance(0.5):
             return self.call("Activation", layers.ReLU(), h, function="relu"), mask
         function = self.activation()
         return self.call("Activation", layers.Activation(function), h, function=function), mask
@@ -345,7 +349,7 @@ class Drawn:
 
     def _image_block(self, h):
         rows, columns, _ = h.shape
-        kind = self.pick("Conv2D", "Conv2D", "pool", "ZeroPadding2D", "Cropping2D", "BatchNormalization")
+        kind = self.pick("Conv2D", "Conv2D", "pool", "pool", "ZeroPadding2D", "Cropping2D", "BatchNormalization")
         if kind == "BatchNormalization":
             return self.call(kind, layers.BatchNormalization(), h)
         if kind == "pool" and min(rows, columns) > 3:
