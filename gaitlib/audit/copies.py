@@ -156,7 +156,7 @@ def _nearest_walks(walk, subject, prints) -> tuple[_Nearest, _Nearest]:
         k = min(k, len(walk))
         lacking = []
         for part in np.array_split(rows, max(1, len(rows) * k // PAIRS_AT_ONCE)):
-            near = tree.query(places[part], k)[1]
+            near = tree.query(places[part], k, workers=-1)[1]
             d = distances(prints, part, near)
             d[walk[near] == walk[part][:, None]] = np.inf
             distance[0, part], other[0, part], _ = _ten_walks(walk, near, d)
