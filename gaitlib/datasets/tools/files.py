@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gaitlib.errors import GaitDataError
+from gaitlib.trials.arrays import LARGEST_RATIO
 
 LARGEST_FILE = 256 * 2**20  # bytes; the largest published file, all trials of a study, has below 73 MB
 LARGEST_TREE = 64 * 2**30
-LARGEST_RATIO = 200  # of unpacked to packed size; text tables reach about 10
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaitlib.datasets.tools.files import LARGEST_RATIO
 from gaitlib.errors import GaitDataError
+from gaitlib.trials.arrays import LARGEST_RATIO
 
 HEADER = 128  # bytes
 LARGEST_UNPACKED = 2**30  # bytes; the largest published file has below 300 MB
