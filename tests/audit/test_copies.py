@@ -15,6 +15,7 @@ from scipy.io import loadmat
 import gaitlib
 from gaitlib import TrialSet
 from gaitlib.audit.copies import _dimension, chance, find_copies, near_copies, shared_content
+from gaitlib.audit.fingerprint import distances, fingerprints, parts, views
 from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, mirror_map, skeleton_channels
 
 GRF = "clinical_grf/2021_acm_small_dataset_v3_aff-unaff-nonorm_{}_.mat"
@@ -312,6 +313,20 @@ def test_copies_of_strides_are_found_beside_like_strides_of_the_same_person(chan
     change = AUGMENTED[change] if change != "mirrored" else lambda v: v * [-1, 1, 1, 1, 1, 1]
     copied = list(range(0, 150, 15))
     assert found_originals(near_copies(with_copies(trials, copied, change))) == trials.ids[copied].tolist()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda v: v[2:-2], lambda v: smoothed(np.pad(v, ((1, 1), (0, 0)), mode="edge"), 3)],
+    ids=["both ends cut", "smoothed"],
+)
+def test_the_distance_leaves_out_what_cuts_and_smoothing_explain(change):
+    rng = np.random.default_rng(0)
+    own = [stride(person, 0.2, rng) for person in range(20)]
+    m = trials_of([*own, *map(change, own)]).modality("x")
+    prints = fingerprints(parts(m, np.arange(40)), views(m)["as recorded"])
+    plain = np.linalg.norm(prints.own[:20] - prints.own[20:], axis=1)
+    assert (distances(prints, np.arange(20), np.arange(20, 40)[:, None])[:, 0] < 0.05 * plain).all()
 
 
 def test_a_copy_among_the_strides_of_one_person_is_found():
