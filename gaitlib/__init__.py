@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "GaitDataError": "gaitlib.errors",
+    "Target": "gaitlib.targets",
     "TrialSet": "gaitlib.trials",
     "concat": "gaitlib.trials",
     "load_trials": "gaitlib.datasets",
@@ -32,7 +33,7 @@ _WHERE = {
 }
 _ROOMS = (
     "audit", "datasets", "evaluation", "explain", "models", "perturb", "plots", "preprocessing", "protocols", "recipes",
-    "results", "studies", "training", "trials",
+    "results", "studies", "targets", "training", "trials",
 )  # fmt: skip
 
 __all__ = [*_WHERE, *_ROOMS]

@@ -11,7 +11,7 @@ import gaitlib
 
 PACKAGE = Path(gaitlib.__file__).parent
 ROOMS = (
-    "errors", "trials", "saving", "protocols", "preprocessing", "datasets", "models", "training", "recipes",
+    "errors", "targets", "trials", "saving", "protocols", "preprocessing", "datasets", "models", "training", "recipes",
     "classifier_file", "classifier", "audit", "results", "evaluation", "perturb", "explain", "plots", "studies",
     "testing", "demo",
 )  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
+from gaitlib.targets import Target, numbers_of
 
 TABLE_COLUMNS = ("trial", "subject", "walk", "label", "source")
 IF_ALIKE = ("refuse", "join", "apart")
@@ -24,6 +25,8 @@ def make_table(subject, walk, label, targets, trial, if_alike="refuse") -> pd.Da
             raise GaitDataError(f"a target '{name}' would replace that column of the trial table; give it another name")
     given = {"subject": subject, "walk": walk, "label": label, "trial": trial}
     given = {name: column for name, column in given.items() if column is not None or name == "subject"}
+    declared = {name: target for name, target in targets.items() if isinstance(target, Target)}
+    targets |= {name: target.values for name, target in declared.items()}
     columns = {name: _column(name, column) for name, column in {**given, **targets}.items()}
     n = len(columns["subject"])
     for name, column in columns.items():
@@ -48,6 +51,10 @@ def make_table(subject, walk, label, targets, trial, if_alike="refuse") -> pd.Da
         walks = _told_apart("walk", [f"{s}/{w}" for s, w in pairs], [f"{s}/{alike(w)}" for s, w in pairs], if_alike)
     labels = [label_text(v) for v in columns.get("label", [None] * n)]
     table = pd.DataFrame({"trial": ids, "subject": subject, "walk": walks, "label": labels, "source": ""})
+    for name, target in declared.items():
+        values = columns[name]
+        classes = target.kind == "class"
+        columns[name] = [label_text(v) for v in values] if classes else numbers_of(name, target.kind, values)
     return table.assign(**{str(name): columns[name] for name in targets})
 
 

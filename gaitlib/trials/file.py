@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
+from gaitlib.targets import Target, numbers_of
 from gaitlib.trials.arrays import read_arrays
 from gaitlib.trials.columns import TABLE_COLUMNS
 from gaitlib.trials.modality import KINDS, Modality, object_array
@@ -37,6 +38,7 @@ def write_trials(trials: TrialSet, path) -> Path:
     path = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
     columns, meta = {}, {"format": FORMAT, "name": trials.name, "modalities": {}}
     meta["table"] = {name: _plain_list(trials.table[name]) for name in trials.table}
+    meta["kinds"] = {name: list(kind) for name, kind in trials.kinds.items()}
     meta["history"] = [[entry.step, list(entry.fitted_on), list(entry.subjects)] for entry in trials.history]
     meta["report"] = None if trials.report is None else trials.report.to_dict()
     for name, m in trials.modalities.items():
@@ -84,7 +86,7 @@ def read_trials(path) -> TrialSet:
         _require_text("name", meta["name"])
         for entry in history:
             _require_text("history", entry.step, *entry.fitted_on, *entry.subjects)
-        return TrialSet(table, modalities, meta["name"], history, report)
+        return TrialSet(table, modalities, meta["name"], history, report, _read_kinds(meta.get("kinds", {}), table))
     except FileNotFoundError:
         raise GaitDataError(f"{path}: no such file") from None
     except Exception as error:  # a damaged zip can raise nearly anything
@@ -102,6 +104,17 @@ def _read_table(columns) -> pd.DataFrame:
     if (two := (people > 1).any(axis=1)).any():
         raise ValueError(f"'{two.idxmax()}' is the trial of two people, or of two walks")
     return table
+
+
+def _read_kinds(kinds, table) -> dict[str, tuple[str, str]]:
+    """Kind and unit of the targets, whose columns hold what their kind says; files of earlier versions have none."""
+    for name, (kind, unit) in kinds.items():
+        target = Target(kind, table[name], unit)
+        if kind == "class":
+            _require_text(f"table, target '{name}'", unit, *target.values[target.known])
+        else:
+            numbers_of(name, kind, target.values)
+    return {name: (kind, unit) for name, (kind, unit) in kinds.items()}
 
 
 def _read_modality(name, about, arrays, ids) -> Modality:

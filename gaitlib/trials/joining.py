@@ -64,7 +64,23 @@ def concat(sets, names=None) -> TrialSet:
     if len(histories) > 1:
         raise GaitDataError(f"the sets went through different steps ({', '.join(names)}); join the raw trials")
     title = f"{' + '.join(one.name for one in sets)}, {table['subject'].nunique()} subjects"
-    return TrialSet(table, modalities, title, histories.pop())
+    kinds = _kinds(sets, names)
+    table = table.astype({name: float for name, (kind, _) in kinds.items() if kind != "class"})
+    return TrialSet(table, modalities, title, histories.pop(), kinds=kinds)
+
+
+def _kinds(sets, names) -> dict[str, tuple[str, str]]:
+    """Kind and unit of every target, in which the sets that have it agree; it is missing in the others."""
+    kinds, first = {}, {}
+    for name, one in zip(names, sets, strict=True):
+        for target, kind in one.kinds.items():
+            first.setdefault(target, name)
+            if kinds.setdefault(target, kind) != kind:
+                raise GaitDataError(
+                    f"the target '{target}' is {' in '.join(filter(None, kinds[target]))} in '{first[target]}' and "
+                    f"{' in '.join(filter(None, kind))} in '{name}'; bring them to one before joining"
+                )
+    return kinds
 
 
 def _table(one, name) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
+from gaitlib.targets import Target, as_labels
 from gaitlib.trials.checks import make_modality
 from gaitlib.trials.columns import TABLE_COLUMNS, make_table
 from gaitlib.trials.modality import Modality
@@ -46,6 +47,8 @@ class TrialSet:
         Every step applied, with the trials it was fitted on.
     report : LoadReport or None
         What the loader repaired, skipped or ignored.
+    kinds : dict of str to (str, str)
+        Kind and unit of the columns that are targets (:class:`gaitlib.targets.Target`); "label" is always a class.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class TrialSet:
     name: str = "my data"
     history: tuple[HistoryEntry, ...] = ()
     report: object = field(default=None, repr=False)
+    kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self):
         missing = [c for c in TABLE_COLUMNS if c not in self.table]
@@ -72,6 +76,8 @@ class TrialSet:
         for name, modality in self.modalities.items():
             if len(modality.values) != len(self.table):
                 raise GaitDataError(f"modality '{name}' has {len(modality.values)} trials, not {len(self.table)}")
+        if lost := [name for name in self.kinds if name not in self.table]:
+            raise GaitDataError(f"the trial table lacks the target '{lost[0]}'")
 
     # -- making ------------------------------------------------------------------------------------------
 
@@ -88,7 +94,7 @@ class TrialSet:
         time_s=None,
         unit=None,
         kind=None,
-        targets: Mapping[str, Sequence] | None = None,
+        targets: Mapping[str, Sequence | Target] | None = None,
         trial: Sequence[str] | None = None,
         name: str = "my data",
         if_alike: str = "refuse",
@@ -112,8 +118,9 @@ class TrialSet:
             For a single modality the value itself, for several a dict by modality name. ``rate_hz`` is a number,
             ``time_s`` one array of seconds a trial (it wins over ``rate_hz``), ``kind`` defaults to "static" for
             1-D and "sequence" for 2-D arrays.
-        targets : dict of str to sequence, optional
-            Further columns of the table.
+        targets : dict of str to Target or sequence, optional
+            What else is to be told of each trial, each with its kind (:class:`gaitlib.targets.Target`). Plain sequences
+            become further columns of the table, such as a clinic or an age.
         trial : sequence of str, optional
             Unique ids.
         if_alike : {"refuse", "join", "apart"}
@@ -144,7 +151,8 @@ class TrialSet:
                 option(given, m) for given in (channels, rate_hz, time_s, unit, kind)))
             for m, values in arrays.items()
         }  # fmt: skip
-        return cls(table, modalities, name)
+        kinds = {n: (t.kind, t.unit) for n, t in (targets or {}).items() if isinstance(t, Target)}
+        return cls(table, modalities, name, kinds=kinds)
 
     def with_modality(self, name: str, modality: Modality) -> "TrialSet":
         """A copy in which a modality is replaced or added."""
@@ -174,6 +182,31 @@ class TrialSet:
             raise GaitDataError(f"no column '{column}' to label the trials by; there are {', '.join(self.table)}")
         labels = [None if pd.isna(value) else str(value) for value in self.table[column]]
         return replace(self, table=self.table.assign(label=labels), name=f"{self.name}, labelled by {column}")
+
+    def with_target(self, name: str, target: Target) -> "TrialSet":
+        """A copy with a target added or replaced.
+
+        Raises
+        ------
+        GaitDataError
+            If the name is that of another column, or the values do not fit.
+        """
+        if name in self.table and name not in self.kinds:
+            raise GaitDataError(
+                f"the trial table has a column '{name}' that is no target; give the target another name"
+            )
+        values = make_table(self.subjects, None, None, {name: target}, self.ids, "apart")[name]
+        kinds = {**self.kinds, name: (target.kind, target.unit)}
+        return replace(self, table=self.table.assign(**{name: values}), kinds=kinds)
+
+    def judged_by(self, name: str) -> "TrialSet":
+        """The same trials with the classes of a target as their labels; without labels where it is continuous.
+
+        So that folds are stratified, and confounders sought, by what a model is to tell first.
+        """
+        if name == "label":
+            return self
+        return replace(self, table=self.table.assign(label=as_labels(name, self.target(name))))
 
     def with_history(self, entry: HistoryEntry) -> "TrialSet":
         return replace(self, history=(*self.history, entry))
@@ -223,6 +256,23 @@ class TrialSet:
     def classes(self) -> list[str]:
         return sorted(self.table["label"].dropna().unique())
 
+    @property
+    def targets(self) -> dict[str, Target]:
+        """All that can be told of these trials: the label, where one is known, and every target."""
+        names = (["label"] if self.table["label"].notna().any() else []) + list(self.kinds)
+        return {name: self.target(name) for name in names}
+
+    def target(self, name: str) -> Target:
+        """A target by name; the error lists those that there are."""
+        if name == "label":
+            return Target("class", self.labels)
+        if name not in self.kinds:
+            known = ", ".join(["label", *self.kinds])
+            column = f"; the column '{name}' has no kind: give it as Target(kind, values)" if name in self.table else ""
+            raise GaitDataError(f"no target '{name}' here; there are {known}{column}")
+        kind, unit = self.kinds[name]
+        return Target(kind, self._column(name) if kind == "class" else self.table[name].to_numpy(dtype=float), unit)
+
     def modality(self, name: str) -> Modality:
         """A modality by name; the error lists those that there are."""
         try:
@@ -258,6 +308,8 @@ class TrialSet:
         walks, subjects = self.table["walk"].nunique(), self.table["subject"].nunique()
         parts = ", ".join(f"{m} ({len(v.channels)} channels)" for m, v in self.modalities.items())
         classes = f"{len(self.classes)} classes ({', '.join(self.classes)})" if self.classes else "no labels"
+        told = [f"{name} ({kind}{f', {unit}' if unit else ''})" for name, (kind, unit) in self.kinds.items()]
+        classes += "".join(f", {target}" for target in told)
         return f"TrialSet '{self.name}': {len(self)} trials, {walks} walks, {subjects} subjects, {classes}; {parts}"
 
     def _repr_html_(self) -> str:
@@ -270,6 +322,8 @@ class TrialSet:
         columns = [c for c in self.table if c != "source"]
         h.update(self.table[columns].to_json(orient="split", double_precision=15).encode())
         h.update(repr(self.history).encode())
+        if self.kinds:
+            h.update(repr(sorted(self.kinds.items())).encode())
         for name, m in sorted(self.modalities.items()):
             h.update(repr((name, m.kind, m.channels, m.unit, m.max_frames)).encode())
             for column in (m.values, m.time_s, m.frames):
