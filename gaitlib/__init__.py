@@ -15,6 +15,7 @@ _WHERE = {
     "load_trials": "gaitlib.datasets",
     "synthetic_trials": "gaitlib.datasets.synthetic",
     "GaitClassifier": "gaitlib.classifier",
+    "GaitRegressor": "gaitlib.classifier",
     "Training": "gaitlib.training",
     "Mirror": "gaitlib.training",
     "device_name": "gaitlib.training.device",

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import math
 import numbers
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,10 @@ from sklearn.pipeline import Pipeline
 
 from gaitlib import saving
 from gaitlib.errors import GaitDataError
-from gaitlib.models import Builder
+from gaitlib.models import LABEL, Builder
 from gaitlib.models.network_file import load_network
 from gaitlib.preprocessing import Step, Tensors
+from gaitlib.targets import KINDS, LearntTarget
 from gaitlib.training import Training
 
 NETWORK_FILE = "network.keras"
@@ -28,6 +31,7 @@ def write_classifier(model, folder) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     state = {k: v for k, v in vars(model).items() if k != "network_"}
     state["history_"] = model.history_.to_dict(orient="list")
+    state["heads_"] = {name: asdict(target) for name, target in model.heads_.items()}
     for name in (NETWORK_FILE, CONTENTS_FILE):  # of an earlier one
         (folder / name).unlink(missing_ok=True)
     saving.save_state(state | {"has_network": hasattr(model, "network_")}, folder / "classifier")
@@ -52,6 +56,7 @@ def read_classifier(folder, custom_objects=None) -> dict:
     state = saving.load_state(folder / "classifier", custom_objects)
     has_network = state.pop("has_network", False)
     try:
+        state = _with_heads(state)
         _check_state(state, has_network)
     except GaitDataError as error:
         raise GaitDataError(f"{folder / STATE_FILES[0]}: {error}; save the classifier again") from error
@@ -106,7 +111,25 @@ def _is_training(value) -> bool:
 
 def _are_classes(value) -> bool:
     array = isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.ndim == 1
-    return array and len(value) > 1 and bool((value[:-1] < value[1:]).all())
+    return array and len(value) > 1 and len(set(value)) == len(value)
+
+
+def _are_heads(value) -> bool:
+    """What :class:`LearntTarget` holds, by the names of the targets."""
+
+    def one(target):
+        return (
+            target.kind in KINDS
+            and isinstance(target.classes, tuple)
+            and all(map(_is_text, (target.unit, *target.classes)))
+            and (len(target.classes) == 0) == (target.kind == "continuous")
+            and (len(target.classes) == 2 or target.kind != "binary")
+            and (list(target.classes) == sorted(target.classes) or target.kind != "class")
+            and all(isinstance(v, numbers.Real) and math.isfinite(v) for v in (target.mean, target.sd))
+            and target.sd > 0
+        )
+
+    return isinstance(value, dict) and len(value) > 0 and all(_is_text(n) and one(t) for n, t in value.items())
 
 
 def _is_history(value) -> bool:
@@ -150,16 +173,30 @@ SETTINGS = {
     "validation": lambda v: v is None or _is_text(v),
     "seed": lambda v: isinstance(v, numbers.Integral),
     "progress": lambda v: isinstance(v, str | bool),
+    "heads": lambda v: v is None or _is_text(v) or (isinstance(v, list | tuple) and all(map(_is_text, v))),
 }
 LEARNT = {
-    "classes_": _are_classes,
+    "heads_": _are_heads,
     "fitted_on_": _are_ids,
     "watched_": _are_ids,
     "steps_": lambda v: isinstance(v, Pipeline),
     "history_": _is_history,
     "resources_": _are_resources,
 }
-LEARNT_BY_SOME = {"recorded_": _is_recorded, "estimator_": lambda v: isinstance(v, BaseEstimator)}
+LEARNT_BY_SOME = {
+    "classes_": _are_classes,
+    "recorded_": _is_recorded,
+    "estimator_": lambda v: isinstance(v, BaseEstimator),
+    "further_estimators_": lambda v: (
+        isinstance(v, dict) and all(_is_text(n) and isinstance(e, BaseEstimator) for n, e in v.items())
+    ),
+}
+
+
+def _with_heads(state) -> dict:
+    """The state with its heads as targets; files from before there were heads have one, the label."""
+    known = state.get("heads_", {LABEL: {"kind": "class", "classes": tuple(map(str, state.get("classes_", ())))}})
+    return {"heads": None} | state | {"heads_": {name: LearntTarget(**target) for name, target in known.items()}}
 
 
 def _check_state(state, has_network) -> None:
@@ -173,6 +210,7 @@ def _check_state(state, has_network) -> None:
     for name, value in state.items():
         if not (needed | LEARNT_BY_SOME)[name](value):
             raise GaitDataError(f"'{name}' is not what a classifier has there: {str(value)[:100]}")
+    _check_heads(state)
     *_, (_, last) = state["steps_"].steps
     for name, step in state["steps_"].steps:
         if step in (None, "passthrough") and step is not last:
@@ -182,32 +220,63 @@ def _check_state(state, has_network) -> None:
         if isinstance(step, Step):
             step.check_learnt()
     if not has_network:
-        _check_estimator(state["estimator_"], len(state["classes_"]), last)
+        first, *further = state["heads_"].items()
+        others = state.get("further_estimators_", {})
+        if set(others) != {name for name, _ in further}:
+            raise GaitDataError(f"classical models for {list(others)} beside the heads {list(state['heads_'])}")
+        for name, target in (first, *further):
+            _check_estimator(others.get(name, state["estimator_"]), target, last)
 
 
-def _check_estimator(estimator, n_classes, last) -> None:
-    """A classical model gives a number for each of its classes, which are among those learnt."""
+def _check_heads(state) -> None:
+    """The first head is that of the classes; the names are those of the settings."""
+    heads = state["heads_"]
+    first = next(iter(heads.values()))
+    if tuple(state.get("classes_", ())) != first.classes:
+        raise GaitDataError(f"'classes_' are not those of the first head of the classifier: {first.classes}")
+    named = (
+        [LABEL] if state["heads"] is None else [state["heads"]] if _is_text(state["heads"]) else list(state["heads"])
+    )
+    if named != list(heads):
+        raise GaitDataError(f"the classifier was asked for the heads {named} and learnt {list(heads)}")
+
+
+def _check_estimator(estimator, target, last) -> None:
+    """A classical model gives a number for each of its classes, which are among those learnt; or one value."""
+    if target.kind == "continuous":
+        probe = _probe(estimator, last)
+        if probe is not None and np.asarray(estimator.predict(probe)).size != 1:
+            raise GaitDataError("the classical model gives more than one value")
+        return
+    n_classes = len(target.classes)
     numbers_of = np.asarray(estimator.classes_)
     if numbers_of.dtype.kind not in "iu" or len(set(numbers_of)) < len(numbers_of):
         raise GaitDataError("the classes of the classical model are no numbers of classes")
     if len(numbers_of) == 0 or numbers_of.min() < 0 or numbers_of.max() >= n_classes:
         raise GaitDataError(f"the classical model tells {numbers_of} apart, the classifier {n_classes} classes")
-    if hasattr(estimator, "n_features_in_"):
-        sizes = (
-            [s.shape for s in last.stand_in_.values()] if isinstance(last, Tensors) else [(estimator.n_features_in_,)]
-        )
-        probe = np.zeros((1, *sizes[0]))
+    probe = _probe(estimator, last)
+    if probe is not None:
         ask = getattr(estimator, "predict_proba", None) or estimator.decision_function
         given = np.asarray(ask(probe))
         if given.size not in (len(numbers_of), len(numbers_of) - 1):
             raise GaitDataError(f"the classical model gives {given.size} numbers for {len(numbers_of)} classes")
 
 
+def _probe(estimator, last):
+    """One sample of zeros to ask a classical model; None where it does not say how many values it reads."""
+    if not hasattr(estimator, "n_features_in_"):
+        return None
+    sizes = [s.shape for s in last.stand_in_.values()] if isinstance(last, Tensors) else [(estimator.n_features_in_,)]
+    return np.zeros((1, *sizes[0]))
+
+
 def _check_network(state, file) -> None:
-    """A network reads what the last step makes, and gives one number a class."""
-    network, last = state["network_"], state["steps_"][-1]
-    if network.output_shape[-1] != len(state["classes_"]):
-        raise GaitDataError(f"{file} has outputs {network.output_shape} for {len(state['classes_'])} classes")
+    """A network reads what the last step makes, and gives one number a class, one for any other head."""
+    network, last, heads = state["network_"], state["steps_"][-1], state["heads_"]
+    outputs = network.output if isinstance(network.output, dict) else {next(iter(heads)): network.output}
+    sizes = {name: y.shape[-1] for name, y in outputs.items()}
+    if sizes != {name: target.size for name, target in heads.items()}:
+        raise GaitDataError(f"{file} has outputs {sizes} for the heads { ({n: t.size for n, t in heads.items()}) }")
     if isinstance(last, Tensors):
         made = {name: stand_in.shape for name, stand_in in last.stand_in_.items()}
         read = {x.name: tuple(x.shape[1:]) for x in network.inputs}

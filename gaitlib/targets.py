@@ -188,7 +188,7 @@ class LearntTarget:
                 raise GaitDataError(f"class_weight: no class '{unknown[0]}'; there are {', '.join(self.classes)}")
             weight = weight * np.array([balance.get(c, 1.0) for c in self.classes])[encoded.astype(int)]
         elif balance is not None:
-            raise GaitDataError(f"class_weight '{balance}' is neither 'balanced', weights by class, nor None")
+            raise GaitDataError(f"class_weight '{balance}' is neither 'balanced' nor None, nor weights by class")
         known = weight > 0
         return (weight / weight[known].mean()).astype(np.float32) if known.any() else weight.astype(np.float32)
 

@@ -108,7 +108,7 @@ def check_builder(builder, inputs=None, n_classes=3, padded=None) -> None:
     network, again = (builder.build_network(inputs, heads) for _ in range(2))
     names = [x.name for x in network.inputs]
     _require(set(names) == set(inputs), name, f"names its inputs {names}; name them {list(inputs)}, as the modalities")
-    check_network(network, n_classes, name)
+    check_network(network, heads, name)
     shapes = [[w.shape for w in n.weights] for n in (network, again)]
     _require(shapes[0] == shapes[1], name, "builds another network each time; draw nothing outside the layers")
     rng = np.random.default_rng(0)

@@ -12,8 +12,8 @@ import gaitlib
 PACKAGE = Path(gaitlib.__file__).parent
 ROOMS = (
     "errors", "targets", "trials", "saving", "protocols", "preprocessing", "datasets", "models", "training", "recipes",
-    "classifier_file", "classifier", "audit", "results", "evaluation", "perturb", "explain", "plots", "studies",
-    "testing", "demo",
+    "classifier_file", "estimator", "classifier", "audit", "results", "evaluation", "perturb", "explain", "plots",
+    "studies", "testing", "demo",
 )  # fmt: skip
 LONGEST = 400  # lines
 

@@ -13,13 +13,14 @@ from sklearn.base import clone
 import gaitlib
 from gaitlib import saving
 from gaitlib.errors import GaitDataError
-from gaitlib.models import LABEL, Head
+from gaitlib.models import Head
+from gaitlib.targets import LearntTarget
 from gaitlib.training.device import chosen_device, has_gpu
 
 PROBE_TRIALS_A_CLASS = 4
 # Where a result is made; all other rooms only split, draw, read or hand on, and their edits retrain nothing
 ROOMS_THAT_COMPUTE = ("trials", "preprocessing", "models", "training")
-FILES_THAT_COMPUTE = ("recipes.py", "classifier.py", "evaluation/fold.py")
+FILES_THAT_COMPUTE = ("targets.py", "recipes.py", "estimator.py", "classifier.py", "evaluation/fold.py")
 VERSIONS = ("gaitlib", "keras", "numpy", "sklearn")
 
 
@@ -75,8 +76,8 @@ def _build_once(model, training_trials) -> dict:
     """Fit the steps on a few training trials and build the network for them: what really runs, not its name."""
     builder = model.builder()
     steps = model.steps_of(training_trials)
-    first = [np.flatnonzero(training_trials.labels == c)[:PROBE_TRIALS_A_CLASS] for c in training_trials.classes]
-    few = training_trials[np.concatenate(first)]
+    learnt = {name: LearntTarget.of(name, training_trials.target(name)) for name in model.head_names}
+    few = training_trials[_few(training_trials.judged_by(model.primary))]
     described = {"steps": saving.spec(steps)}
     briefly = clone(steps)
     briefly.set_params(**{name: 1 for name in briefly.get_params() if name.endswith("__epochs")})
@@ -86,12 +87,19 @@ def _build_once(model, training_trials) -> dict:
         fitted = briefly.fit(training_trials)
     saving.check_can_be_saved({"steps": fitted})
     if builder.classical:
-        return described | {"classical": saving.spec(builder.build_classical(0))}
+        estimators = [saving.spec(builder.build_classical(0, target.kind)) for target in learnt.values()]
+        return described | {"classical": estimators}
     shapes = {m: x.shape[1:] for m, x in fitted.transform(few).inputs.items()}
-    network = builder.build_network(shapes, {LABEL: Head("class", len(training_trials.classes))})
+    network = builder.build_network(shapes, {name: Head(target.kind, target.size) for name, target in learnt.items()})
     own = {type(layer) for layer in network.layers if type(layer).__module__.split(".")[0] not in ("keras", "gaitlib")}
     sources = sorted(saving.digest(layer) for layer in own)
     return described | {"inputs": saving.spec(shapes), "config": saving.digest(_canonical(network)), "layers": sources}
+
+
+def _few(trials) -> np.ndarray:
+    """Positions of the first trials of every class, of all where there are none."""
+    groups = [np.flatnonzero(trials.labels == c) for c in trials.classes] or [np.arange(len(trials))]
+    return np.concatenate([group[:PROBE_TRIALS_A_CLASS] for group in groups])
 
 
 def _canonical(network) -> dict:

@@ -1,4 +1,4 @@
-"""What a network must end in: linear logits, one a class."""
+"""What a network must end in: linear outputs, one a class; of several heads each by its name."""
 
 import keras
 import numpy as np
@@ -9,16 +9,39 @@ PROBES = 8
 SCALES = (1.0, 10.0)  # of the random inputs: probabilities stay probabilities, logits grow
 
 
-def check_network(network, n_classes, name) -> None:
-    """Refuse a network that does not end in linear logits of the right size.
+def check_network(network, heads, name) -> None:
+    """Refuse a network that does not end in linear outputs of the right size, for every head.
+
+    Parameters
+    ----------
+    network : keras.Model
+    heads : dict of str to Head
+    name : str
 
     Raises
     ------
     GaitDataError
         Also where its outputs are probabilities, by whatever layer, function or nested model.
     """
-    if network.output_shape[-1] != n_classes:
-        raise GaitDataError(f"'{name}' has outputs {network.output_shape} for {n_classes} classes")
+    for head, own in heads.items():
+        _check_output(network if len(heads) == 1 else one_head(network, head), own.size, name)
+
+
+def one_head(network, name):
+    """The part of a network of several heads that gives one of them; its weights are the same.
+
+    Parameters
+    ----------
+    network : keras.Model
+        With a dict of outputs.
+    name : str
+    """
+    return keras.Model(network.input, network.output[name], name=network.name)
+
+
+def _check_output(network, size, name) -> None:
+    if network.output_shape[-1] != size:
+        raise GaitDataError(f"'{name}' has outputs {network.output_shape} for {size} classes")
     last = network.layers[-1]
     if getattr(getattr(last, "activation", None), "__name__", "linear") != "linear":
         raise GaitDataError(f"'{name}' ends in {last.activation.__name__}; end in a linear layer (logits)")

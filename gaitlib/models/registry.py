@@ -26,7 +26,10 @@ IMAGE_SIZE = (128, 48)
 
 @dataclass(frozen=True)
 class Head:
-    """One thing that a model predicts: ``kind`` is "class", ``size`` the number of classes."""
+    """One thing that a model predicts: ``kind`` is "class", "binary" or "continuous", ``size`` the number of outputs.
+
+    A class has one output (logit) a class, a binary target one logit, a continuous one its standardised value.
+    """
 
     kind: str
     size: int
@@ -41,7 +44,7 @@ class ModelInfo:
     name : str
     build : callable
         ``build(inputs, heads, **parameters) -> keras.Model`` with linear outputs, or for estimators
-        ``build(seed, **parameters) -> scikit-learn classifier``.
+        ``build(seed, kind, **parameters) -> scikit-learn classifier``, or regressor where the kind is "continuous".
     reads : tuple of str
         Kinds of the modalities that it reads: "sequence", "image", "static". One of each, but for summary statistics,
         which are taken of all.
@@ -277,9 +280,22 @@ class Builder(BaseEstimator):
             network = build(self.model, inputs, heads=heads, **self.parameters)
         else:
             network = self.model(inputs, heads, **self.parameters)
-        return keras.Model({x.name: x for x in network.inputs}, network.output, name=network.name)
+        return keras.Model({x.name: x for x in network.inputs}, _by_head(network, heads), name=network.name)
 
-    def build_classical(self, seed):
+    def build_classical(self, seed, kind="class"):
+        """The scikit-learn estimator for a target of some kind."""
         if self.info.lacking:
             raise GaitDataError(self.info.lacking)
-        return self.info.build(seed, **self.parameters)
+        return self.info.build(seed, kind, **self.parameters)
+
+
+def _by_head(network, heads):
+    """The outputs of a network: the only one as it is, several by the names of the heads."""
+    if len(heads) == 1 or isinstance(network.output, dict):
+        return network.output
+    if len(network.outputs) != len(heads):
+        raise GaitDataError(
+            f"'{network.name}' has {len(network.outputs)} outputs for the heads {', '.join(heads)}; make one of each, "
+            "as gaitlib.models.layers.add_heads does"
+        )
+    return dict(zip(heads, network.outputs, strict=True))

@@ -1,8 +1,8 @@
 """MiniRocket: convolutions of whole sequences with fixed kernels, told apart by a ridge classifier."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import RidgeClassifierCV
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.linear_model import RidgeClassifierCV, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -13,7 +13,48 @@ PENALTIES = np.logspace(-3, 3, 10)  # of the ridge classifier, as published
 KERNEL_FRAMES, N_KERNELS = 9, 84
 
 
-class MiniRocketClassifier(ClassifierMixin, BaseEstimator):
+class _MiniRocket(BaseEstimator):
+    """MiniRocket features of sequences of one length, and a ridge model on them."""
+
+    ridge = None
+
+    def __init__(self, n_kernels=10_000, random_state=0):
+        self.n_kernels = n_kernels
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None):
+        """Learn from sequences (n, frames, channels), their targets (n,) and, if given, their weights (n,).
+
+        Raises
+        ------
+        GaitDataError
+            If aeon is not installed, or X is no array of sequences.
+        """
+        rocket = _aeon_minirocket()(n_kernels=self.n_kernels, n_jobs=1, random_state=self.random_state)
+        features = rocket.fit_transform(_as_aeon_reads(X))
+        self.kernels_ = vars(rocket)
+        ridge = make_pipeline(StandardScaler(with_mean=False), self.ridge(PENALTIES))
+        self.ridge_ = ridge.fit(features, y, **{f"{ridge.steps[-1][0]}__sample_weight": sample_weight})
+        return self
+
+    def predict(self, X) -> np.ndarray:
+        """The class with the highest decision value, or the value, (n,)."""
+        return self.ridge_.predict(self._features(X))
+
+    def _features(self, X):
+        rocket, X = _aeon_minirocket()(), _as_aeon_reads(X)
+        _check_kernels(rocket, self.kernels_, *X.shape[1:])
+        vars(rocket).update(self.kernels_)
+        return rocket.transform(X)
+
+
+class MiniRocketRegressor(RegressorMixin, _MiniRocket):
+    """MiniRocket features and ridge regression: as :class:`MiniRocketClassifier`, for numbers."""
+
+    ridge = RidgeCV
+
+
+class MiniRocketClassifier(ClassifierMixin, _MiniRocket):
     """MiniRocket features of sequences of one length, and a ridge classifier on them.
 
     Each feature is the share of frames in which the convolution of some channels with one of 84 fixed kernels, at some
@@ -52,39 +93,17 @@ class MiniRocketClassifier(ClassifierMixin, BaseEstimator):
     1.0
     """
 
-    def __init__(self, n_kernels=10_000, random_state=0):
-        self.n_kernels = n_kernels
-        self.random_state = random_state
+    ridge = RidgeClassifierCV
 
     def fit(self, X, y, sample_weight=None) -> "MiniRocketClassifier":
-        """Learn from sequences (n, frames, channels), their classes (n,) and, if given, their weights (n,).
-
-        Raises
-        ------
-        GaitDataError
-            If aeon is not installed, or X is no array of sequences.
-        """
-        rocket = _aeon_minirocket()(n_kernels=self.n_kernels, n_jobs=1, random_state=self.random_state)
-        features = rocket.fit_transform(_as_aeon_reads(X))
-        self.kernels_ = vars(rocket)
-        ridge = make_pipeline(StandardScaler(with_mean=False), RidgeClassifierCV(PENALTIES))
-        self.ridge_ = ridge.fit(features, y, ridgeclassifiercv__sample_weight=sample_weight)
+        """Learn from sequences (n, frames, channels), their classes (n,) and, if given, their weights (n,)."""
+        super().fit(X, y, sample_weight)
         self.classes_ = self.ridge_.classes_
         return self
 
     def decision_function(self, X) -> np.ndarray:
         """Decision values (n, n_classes), or (n,) of two classes, where the second is chosen above zero."""
         return self.ridge_.decision_function(self._features(X))
-
-    def predict(self, X) -> np.ndarray:
-        """The class with the highest decision value, (n,)."""
-        return self.ridge_.predict(self._features(X))
-
-    def _features(self, X):
-        rocket, X = _aeon_minirocket()(), _as_aeon_reads(X)
-        _check_kernels(rocket, self.kernels_, *X.shape[1:])
-        vars(rocket).update(self.kernels_)
-        return rocket.transform(X)
 
 
 @register(
@@ -95,9 +114,9 @@ class MiniRocketClassifier(ClassifierMixin, BaseEstimator):
     requires={"aeon": "gaitlib[rocket]"},
     tiny={"n_kernels": 200},
 )
-def minirocket(seed, n_kernels=10_000):
+def minirocket(seed, kind="class", n_kernels=10_000):
     """Ridge classifier on convolutions with fixed kernels; needs aeon. Its probabilities are not calibrated."""
-    return MiniRocketClassifier(n_kernels, random_state=seed)
+    return (MiniRocketRegressor if kind == "continuous" else MiniRocketClassifier)(n_kernels, random_state=seed)
 
 
 def _aeon_minirocket():

@@ -4,7 +4,7 @@ from gaitlib.training.augment import Mirror
 from gaitlib.training.batching import LabelledSamples, batches
 from gaitlib.training.loop import encoder_network, train_network
 from gaitlib.training.modality_dropout import ModalityDropout
-from gaitlib.training.prediction import predict_network
+from gaitlib.training.prediction import network_outputs, predict_network
 from gaitlib.training.resources import ResourceMonitor
 from gaitlib.training.settings import Training
 
@@ -16,6 +16,7 @@ __all__ = [
     "Training",
     "batches",
     "encoder_network",
+    "network_outputs",
     "predict_network",
     "train_network",
 ]

@@ -8,14 +8,17 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class LabelledSamples:
-    """Inputs, class numbers and weights of the samples that a network learns from or is watched on."""
+    """Inputs, targets and weights of the samples that a network learns from or is watched on.
+
+    Target and weight are arrays, or dicts of them by head.
+    """
 
     inputs: dict[str, np.ndarray]
-    target: np.ndarray
-    weight: np.ndarray
+    target: np.ndarray | dict[str, np.ndarray]
+    weight: np.ndarray | dict[str, np.ndarray]
 
     def __len__(self) -> int:
-        return len(self.target)
+        return len(next(iter(self.inputs.values())))
 
     def only(self, modality: str) -> "LabelledSamples":
         """The same samples with the input of one modality."""
@@ -32,14 +35,13 @@ def batches(samples: LabelledSamples, batch_size: int, shuffle_seed: int | None 
         return _Batches(samples, batch_size, shuffle_seed)
     import tensorflow as tf
 
-    inputs = {name: tf.constant(x) for name, x in samples.inputs.items()}
-    target, weight = tf.constant(samples.target), tf.constant(samples.weight)
+    parts = keras.tree.map_structure(tf.constant, (samples.inputs, samples.target, samples.weight))
     index = tf.data.Dataset.range(len(samples))
     if shuffled:
         index = index.shuffle(len(samples), seed=shuffle_seed, reshuffle_each_iteration=True)
 
     def gather(i):
-        return {name: tf.gather(x, i) for name, x in inputs.items()}, tf.gather(target, i), tf.gather(weight, i)
+        return keras.tree.map_structure(lambda x: tf.gather(x, i), parts)
 
     options = tf.data.Options()
     options.autotune.enabled = False  # its tear-down stalls for up to a second an epoch
@@ -65,4 +67,4 @@ class _Batches(keras.utils.PyDataset):
     def __getitem__(self, k):
         i = self.order[k * self.batch_size : (k + 1) * self.batch_size]
         s = self.samples
-        return {name: x[i] for name, x in s.inputs.items()}, s.target[i], s.weight[i]
+        return keras.tree.map_structure(lambda x: x[i], (s.inputs, s.target, s.weight))

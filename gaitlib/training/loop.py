@@ -21,13 +21,15 @@ STEPS_FOR_JIT = 300  # compiling takes about three seconds, which a shorter trai
 logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
 
 
-def train_network(network, train, validation, settings, seed, jit=False, progress=None, stand_in=None) -> pd.DataFrame:
+def train_network(
+    network, train, validation, settings, seed, jit=False, progress=None, stand_in=None, kinds=None
+) -> pd.DataFrame:
     """Run one training stage.
 
     Parameters
     ----------
     network : keras.Model
-        With one linear class output; changed in place.
+        With one linear output, or a dict of them by head; changed in place.
     train, validation : LabelledSamples
         ``validation`` may be None.
     settings : Training
@@ -38,11 +40,14 @@ def train_network(network, train, validation, settings, seed, jit=False, progres
         Title of a progress bar with epoch, loss and accuracy; None for none.
     stand_in : dict of str to ndarray, optional
         What stands for a modality that a sample loses (``Tensors.stand_in_``); needed for modality dropout.
+    kinds : dict of str to str, optional
+        Kind of the target of each head; default one class.
 
     Returns
     -------
     pandas.DataFrame
-        One row an epoch: loss, accuracy, their validation values, learning rate.
+        One row an epoch: loss, accuracy (of continuous targets the absolute error, in SD), their validation values,
+        learning rate; with several heads those of each under its name too.
 
     Raises
     ------
@@ -60,13 +65,19 @@ def train_network(network, train, validation, settings, seed, jit=False, progres
         raise GaitDataError(f"schedule '{settings.schedule}' is none of plateau, cosine, None")
     if not 0 <= settings.modality_dropout <= 1:
         raise GaitDataError(f"modality_dropout is a share from 0 to 1, not {settings.modality_dropout}")
-    optimizer, loss = _named(OPTIMIZERS, settings.optimizer, "optimizer"), _named(LOSSES, settings.loss, "loss")
+    optimizer, kinds = _named(OPTIMIZERS, settings.optimizer, "optimizer"), kinds or {"": "class"}
+    losses = {head: _loss(kind, settings.loss)() for head, kind in kinds.items()}
+    metrics = {head: [METRICS[kind]()] for head, kind in kinds.items()}
+    weights = _head_weights(settings.head_weights, kinds)
+    if len(kinds) == 1:  # one output without a name
+        (losses,), (metrics,), weights = losses.values(), metrics.values(), None
     if settings.modality_dropout and len(network.inputs) > 1:
         network = with_modality_dropout(network, settings.modality_dropout, stand_in, seed)
     network.compile(
         optimizer=optimizer(rate, clipnorm=settings.clip_norm),
-        loss=loss(),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        loss=losses,
+        loss_weights=weights,
+        weighted_metrics=metrics,
         jit_compile=True if jit and n_steps >= STEPS_FOR_JIT and not has_gpu() else "auto",
     )
     monitor = "loss" if validation is None else "val_loss"
@@ -100,9 +111,35 @@ class SquaredError(keras.losses.Loss):
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 LOSSES = {
-    "cross_entropy": partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True),
-    "squared_error": SquaredError,
+    "cross_entropy": {
+        "class": partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True),
+        "binary": partial(keras.losses.BinaryCrossentropy, from_logits=True),
+        "continuous": keras.losses.MeanSquaredError,
+    },
+    "squared_error": {"class": SquaredError, "continuous": keras.losses.MeanSquaredError},
 }
+METRICS = {
+    "class": partial(keras.metrics.SparseCategoricalAccuracy, name="accuracy"),
+    "binary": partial(keras.metrics.BinaryAccuracy, threshold=0.0, name="accuracy"),
+    "continuous": partial(keras.metrics.MeanAbsoluteError, name="error"),
+}
+
+
+def _loss(kind, name):
+    of_kind = _named(LOSSES, name, "loss")
+    if kind not in of_kind:
+        raise GaitDataError(f"loss '{name}' is not for {kind} targets; use loss='cross_entropy'")
+    return of_kind[kind]
+
+
+def _head_weights(weights, kinds) -> dict:
+    """How much the loss of each head counts; 1 where nothing is said."""
+    weights = weights or {}
+    if unknown := sorted(set(weights) - set(kinds)):
+        raise GaitDataError(f"head_weights: no head '{unknown[0]}'; there are {', '.join(kinds)}")
+    if not all(w >= 0 for w in weights.values()) or not any(weights.get(head, 1) for head in kinds):
+        raise GaitDataError(f"head_weights={weights} must be 0 or more, and one of them above")
+    return {head: weights.get(head, 1.0) for head in kinds}
 
 
 def _named(known, name, what):
@@ -159,8 +196,11 @@ def encoder_network(network, modality: str):
             f"'{network.name}' has no encoder of '{modality}' that could be trained alone; it has {known or 'none'}"
         )
     (x,) = (x for x in network.inputs if x.name == modality)
-    head = keras.layers.Dense(network.output_shape[-1], name=f"{modality}_logits")
-    return keras.Model({modality: x}, head(network.get_layer(encoders[modality]).output))
+    features, heads = network.get_layer(encoders[modality]).output, network.output
+    if not isinstance(heads, dict):
+        return keras.Model({modality: x}, keras.layers.Dense(heads.shape[-1], name=f"{modality}_logits")(features))
+    made = {head: keras.layers.Dense(y.shape[-1], name=f"{modality}_{head}")(features) for head, y in heads.items()}
+    return keras.Model({modality: x}, made)
 
 
 def _set_l2(network, l2):

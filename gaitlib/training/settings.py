@@ -22,8 +22,9 @@ class Training(BaseEstimator):
         Penalty on all kernels. None keeps those that the model brings along.
     clip_norm : float or None
         Largest norm of a weight's gradient.
-    class_weight : {"balanced"} or None
-        "balanced" lets every class weigh the same.
+    class_weight : {"balanced"}, dict or None
+        "balanced" lets every class weigh the same, in all heads; a dict says so by head, or gives weights by class:
+        ``{"transition": {"transition": 8}}``.
     augment : sequence of callable
         Each makes changed copies of the training trials (``trials -> trials``), which are learnt beside the
         originals. Steps are fitted on the originals only; validation and test trials are never changed.
@@ -46,7 +47,10 @@ class Training(BaseEstimator):
         "cross_entropy" of the softmax of the outputs. "squared_error" is half the squared distance of the outputs from
         the one-hot target, without softmax; its gradient is output minus target, as in the linear network of Horst et
         al. 2019, https://doi.org/10.1038/s41598-019-38748-8. Classes are then told as well, but the probabilities of
-        ``predict_proba``, a softmax all the same, are not calibrated.
+        ``predict_proba``, a softmax all the same, are not calibrated. Continuous targets always have the squared error.
+    head_weights : dict of str to float or None
+        How much the loss of each head counts beside the others, 1 where nothing is said. The loss of a continuous
+        target is that of its standardised values.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Training(BaseEstimator):
         modality_dropout=0.0,
         optimizer="adam",
         loss="cross_entropy",
+        head_weights=None,
     ):
         self.epochs = epochs
         self.batch_size = batch_size
@@ -80,3 +85,4 @@ class Training(BaseEstimator):
         self.modality_dropout = modality_dropout
         self.optimizer = optimizer
         self.loss = loss
+        self.head_weights = head_weights
