@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from gaitlib.classifier import GaitClassifier
+from gaitlib.estimator import GaitEstimator
 from gaitlib.protocols.folds import Fold
+from gaitlib.targets import as_labels
 from gaitlib.trials import TrialSet
 
 
@@ -20,7 +21,8 @@ class FoldOutcome:
 
     Attributes
     ----------
-    predictions : pandas.DataFrame
+    heads : dict of str to (str, pandas.DataFrame)
+        Kind of the target and predictions of every head, the primary one first.
     history : dict of str to list
         One number an epoch.
     resources : dict
@@ -31,14 +33,20 @@ class FoldOutcome:
         The saved classifier.
     """
 
-    predictions: pd.DataFrame
+    heads: dict[str, tuple[str, pd.DataFrame]]
     history: dict
     resources: dict
     learnt: dict
     files: dict[str, bytes]
 
+    @property
+    def tested(self) -> pd.DataFrame:
+        """What the primary head says of the test trials."""
+        _, table = next(iter(self.heads.values()))
+        return table[table["part"] == "test"]
 
-def train_fold(template: GaitClassifier, trials: TrialSet, fold: Fold, seed: int) -> FoldOutcome:
+
+def train_fold(template: GaitEstimator, trials: TrialSet, fold: Fold, seed: int) -> FoldOutcome:
     """Train and test a classifier in a fold."""
     model = clone(template).set_params(seed=fold_seed(seed, template.seed, fold.name), validation=None, progress=False)
     train, watched = fold.train, fold.validation
@@ -46,9 +54,10 @@ def train_fold(template: GaitClassifier, trials: TrialSet, fold: Fold, seed: int
         train, watched = np.concatenate([train, watched]), watched[:0]
     model.fit(trials[train], validation=trials[watched] if len(watched) else None)
     parts = {"test": fold.test, "validation": watched}
-    predictions = [_predictions(model, trials[index], part) for part, index in parts.items() if len(index)]
+    said = [_predictions(model, trials[index], part) for part, index in parts.items() if len(index)]
+    kinds = {name: target.kind for name, target in model.heads_.items()}
     return FoldOutcome(
-        pd.concat(predictions, ignore_index=True),
+        {name: (kind, pd.concat([one[name] for one in said], ignore_index=True)) for name, kind in kinds.items()},
         model.history_.to_dict(orient="list"),
         model.resources_ | {"seed": model.seed},
         _learnt(model, trials[fold.test[:1]]),
@@ -56,11 +65,20 @@ def train_fold(template: GaitClassifier, trials: TrialSet, fold: Fold, seed: int
     )
 
 
-def _predictions(model, trials, part) -> pd.DataFrame:
-    proba = pd.DataFrame(model.predict_proba(trials), columns=model.classes_)
-    table = trials.table[["trial", "subject", "walk", "label"]].reset_index(drop=True)
-    table = table.assign(part=part, predicted=model.classes_[proba.to_numpy().argmax(axis=1)])
-    return pd.concat([table, proba], axis=1)
+def _predictions(model, trials, part) -> dict[str, pd.DataFrame]:
+    """By head a row a trial, also where the target is unknown: true and predicted class or value, probabilities."""
+    tables = {}
+    for name, told in model.predict_heads(trials).items():
+        learnt, target = model.heads_[name], trials.target(name)
+        table = trials.table[["trial", "subject", "walk"]].reset_index(drop=True)
+        if learnt.kind == "continuous":
+            tables[name] = table.assign(label=target.values, part=part, predicted=told)
+            continue
+        proba = pd.DataFrame(told, columns=learnt.classes)
+        label = as_labels(name, target)
+        table = table.assign(label=label, part=part, predicted=np.array(learnt.classes)[told.argmax(axis=1)])
+        tables[name] = pd.concat([table, proba], axis=1)
+    return tables
 
 
 def _learnt(model, trial) -> dict:

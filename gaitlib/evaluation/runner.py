@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 import cloudpickle
+import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
 from tqdm.auto import tqdm
 
@@ -16,6 +17,7 @@ from gaitlib.audit.copies import find_copies
 from gaitlib.audit.receipt import Receipt
 from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
+from gaitlib.estimator import GaitEstimator
 from gaitlib.evaluation.fold import FoldOutcome, train_fold
 from gaitlib.evaluation.key import describe
 from gaitlib.evaluation.processes import NURSERY, ProcessDiedError, dumps
@@ -54,7 +56,7 @@ def benchmark(
 
     Parameters
     ----------
-    models : str, builder, GaitClassifier, or a list or dict of them
+    models : str, builder, GaitClassifier, GaitRegressor, or a list or dict of them
         A dict names them; else the model's name is taken. A classifier's own ``validation`` does not count here: the
         protocol says which trials are watched.
     trials : TrialSet
@@ -97,11 +99,12 @@ def benchmark(
     )  # fmt: skip
     protocols = [LeaveOneSubjectOut()] if protocols is None else list(protocols)
     named = _named_models(models)
-    _check_names(protocols, trials)
-    folds_of = {protocol.name: protocol.folds(trials) for protocol in protocols}
+    judged = trials.judged_by(_primary(named))
+    _check_names(protocols, judged)
+    folds_of = {protocol.name: protocol.folds(judged) for protocol in protocols}
     about = About.of(trials)
     copies = _copies_of(trials, about.digest)
-    found = {p.name: audit_split(trials, p, folds_of[p.name], copies) for p in protocols}
+    found = {p.name: audit_split(judged, p, folds_of[p.name], copies) for p in protocols}
     if strict:
         Receipt(sum(found.values(), []), trials.name).raise_leaks()
     if has_gpu():
@@ -124,7 +127,7 @@ def benchmark(
         label = re.sub(r"[^A-Za-z0-9_]+", "-", f"{name}-{type(protocol).__name__}")
         run = {"model": name, "what": named[name].builder().what, "protocol": protocol.name}
         run |= {"claim": asdict(protocol.claim), "data": asdict(about)}
-        run |= {"folds": [fold.name for fold in folds_of[protocol.name]]}
+        run |= {"folds": [fold.name for fold in folds_of[protocol.name]], "heads": named[name].head_names}
         places.append(RunStore(store, label, saving.digest(description), description, run))
         tasks = [_Task(len(places) - 1, name, protocol.name, fold) for fold in folds_of[protocol.name]]
         missing += [task for task in tasks if places[-1].read(task.fold.name) is None]
@@ -132,14 +135,12 @@ def benchmark(
     failed = [{} for _ in places]
     with tqdm(total=len(named) * sum(map(len, folds_of.values())), desc="folds", disable=not progress) as bar:
         bar.update(bar.total - len(missing))
-        correct = {}
+        so_far = {}
         for task, outcome in _train_apart(missing, cargo, n_jobs, lost_causes):
             if isinstance(outcome, FoldOutcome):
                 places[task.place].write(task.fold.name, outcome)
-                tested = outcome.predictions.query("part == 'test'")
-                correct.setdefault(task.place, []).extend(tested["label"] == tested["predicted"])
-                share = sum(correct[task.place]) / len(correct[task.place])
-                bar.set_postfix_str(f"{task.model}, {task.protocol}: accuracy so far {share:.2f}")
+                so_far.setdefault(task.place, []).append(outcome.tested)
+                bar.set_postfix_str(f"{task.model}, {task.protocol}: {_so_far(so_far[task.place])}")
             else:
                 failed[task.place][task.fold.name] = outcome
                 places[task.place].note_failure(task.fold.name, outcome)
@@ -164,7 +165,8 @@ def benchmark(
     for (name, _, protocol, _), place, own, read in zip(planned, places, failed, results, strict=True):
         folds = [fold for fold in folds_of[protocol.name] if fold.name not in own]
         whole = [read[fold.name] for fold in folds]
-        runs.append(Run(name, protocol.name, protocol.claim, whole, own, place.description))
+        heads = named[name].head_names
+        runs.append(Run(name, protocol.name, protocol.claim, whole, own, place.description, heads))
         learnt = [
             finding
             for fold, result in zip(folds, whole, strict=True)
@@ -269,6 +271,23 @@ def _train(content, model, fold):
     return train_fold(named[model], trials, fold, seed)
 
 
+def _primary(named) -> str:
+    """The head by which folds are stratified and models compared; it is that of all."""
+    firsts = {name: model.primary for name, model in named.items()}
+    if len(set(firsts.values())) > 1:
+        said = ", ".join(f"{name}: {head}" for name, head in firsts.items())
+        raise GaitDataError(f"the models of a benchmark have one first head, not several ({said}); run them in two")
+    return next(iter(firsts.values()))
+
+
+def _so_far(tables) -> str:
+    """How well the primary head did in the folds that have ended."""
+    table = pd.concat(tables).dropna(subset="label")
+    if pd.api.types.is_numeric_dtype(table["label"]):
+        return f"mean error so far {(table['label'] - table['predicted']).abs().mean():.3g}"
+    return f"accuracy so far {(table['label'] == table['predicted']).mean():.2f}"
+
+
 def _check_names(protocols, trials) -> None:
     """Refuse names that could not be told apart in the tables."""
     names = [protocol.name for protocol in protocols]
@@ -278,13 +297,13 @@ def _check_names(protocols, trials) -> None:
         raise GaitDataError(f"a class may not be called {', '.join(sorted(clash))}: the tables use that name")
 
 
-def _named_models(models) -> dict[str, GaitClassifier]:
+def _named_models(models) -> dict[str, GaitEstimator]:
     if not isinstance(models, (dict, list, tuple)):
         models = [models]
     if not isinstance(models, dict):
-        models = [m if isinstance(m, GaitClassifier) else GaitClassifier(m) for m in models]
+        models = [m if isinstance(m, GaitEstimator) else GaitClassifier(m) for m in models]
         names = [m.builder().name for m in models]
         if len(set(names)) < len(names):
             raise GaitDataError(f"two models of the same name in {names}; give a dict that names them")
         models = dict(zip(names, models, strict=True))
-    return {n: m if isinstance(m, GaitClassifier) else GaitClassifier(m) for n, m in models.items()}
+    return {n: m if isinstance(m, GaitEstimator) else GaitClassifier(m) for n, m in models.items()}

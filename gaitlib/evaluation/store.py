@@ -11,12 +11,14 @@ from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.fold import FoldOutcome
 from gaitlib.results.stored import (
     FORMAT,
+    UNKNOWN,
     DamagedError,
     FoldResult,
     as_json,
     failure_note,
     fold_checksums,
     fold_folder,
+    head_files,
     read_fold,
     read_json,
 )
@@ -102,17 +104,21 @@ class RunStore:
             ) from error
 
     def _fill(self, partial, fold_name, outcome):
-        predictions = outcome.predictions.to_csv(index=False, lineterminator="\n").encode()
+        tables = {
+            file: table.to_csv(index=False, lineterminator="\n", na_rep=UNKNOWN).encode()
+            for file, (_, table) in zip(head_files(outcome.heads), outcome.heads.values(), strict=True)
+        }
         kept = {
             "fold": fold_name,
             "key": self.key,
-            "files": fold_checksums(predictions, outcome.files),
-            "rows": len(outcome.predictions),
+            "files": fold_checksums(tables, outcome.files),
+            "heads": [[name, kind, len(table)] for name, (kind, table) in outcome.heads.items()],
             "history": outcome.history,
             "resources": outcome.resources,
             "learnt": outcome.learnt,
         }
-        (partial / "predictions.csv").write_bytes(predictions)
+        for name, table in tables.items():
+            (partial / name).write_bytes(table)
         (partial / "fold.json").write_text(as_json(kept))
         (partial / "classifier").mkdir()
         for name, content in outcome.files.items():

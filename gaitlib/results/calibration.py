@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.metrics import log_loss
 
 from gaitlib.results.intervals import interval_columns
+from gaitlib.results.scores import cross_entropy
 
 N_BINS = 10
 SMALLEST = np.finfo(np.float32).tiny  # networks give float32: what is smaller is stored as 0
@@ -213,15 +213,11 @@ def _before_and_after(before, after, classes) -> dict:
     row = {"subjects": len(by_subject), "trials": len(before), "folds with temperature": len(of_folds)}
     if len(before):
         row |= {"over subjects": np.mean(by_subject)} | interval_columns(by_subject)
-        row |= {"calibration error": predicted_class_error(before, classes), "loss": _loss(before, classes)}
+        row |= {"calibration error": predicted_class_error(before, classes), "loss": cross_entropy(before, classes)}
     if len(of_folds):
         row |= {"temperature": of_folds.median()}
-        row |= {"calibration error after": predicted_class_error(after, classes), "loss after": _loss(after, classes)}
+        row |= {"calibration error after": predicted_class_error(after, classes), "loss after": cross_entropy(after, classes)}
     return row
-
-
-def _loss(predictions, classes) -> float:
-    return log_loss(predictions["label"], predictions[classes].to_numpy(), labels=classes)
 
 
 def _logits(proba) -> np.ndarray:

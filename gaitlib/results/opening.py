@@ -6,7 +6,8 @@ from pathlib import Path
 from gaitlib.audit.receipt import VERDICTS, Finding, Receipt
 from gaitlib.errors import GaitDataError
 from gaitlib.protocols.folds import KNOWN_PERSON, NEW_PERSON, Claim
-from gaitlib.results.runs import Run, Runs
+from gaitlib.results.run import LABEL, Run
+from gaitlib.results.runs import Runs
 from gaitlib.results.stored import FORMAT, UNCHECKED, About, failure_note, fold_folder, read_fold, read_json
 
 
@@ -91,7 +92,7 @@ def _open(place: Path) -> tuple[About, Run, list]:
         run = kept["run"]
         about = About(**run["data"])
         name, protocol, names = (run[key] for key in ("model", "protocol", "folds"))
-        claim = _claim(run["claim"])
+        claim, heads = _claim(run["claim"]), run.get("heads", [LABEL])
         places = {fold: fold_folder(place, fold) for fold in names}
     except GaitDataError:
         raise
@@ -110,7 +111,7 @@ def _open(place: Path) -> tuple[About, Run, list]:
             absent.append(fold)
     if absent:
         bad.append((str(place), f"{len(absent)} of {len(names)} folds are not there ({absent[0]} ...): not finished"))
-    return about, Run(name, protocol, claim, folds, failed, kept), bad
+    return about, Run(name, protocol, claim, folds, failed, kept, heads), bad
 
 
 def _description(place: Path) -> dict:

@@ -1,79 +1,18 @@
 """Read stored runs: tables, predictions, the model that never saw a subject. Computes nothing anew."""
 
+import copy
 import html
 import itertools
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
-from gaitlib.protocols.folds import Claim
-from gaitlib.results import calibration, card, pairs, scores
+from gaitlib.results import calibration, card, pairs, scores, tables
 from gaitlib.results.intervals import limit_in_words
+from gaitlib.results.run import LABEL, Run
 from gaitlib.results.stored import TEXT_COLUMNS, About, FoldResult
-
-SCORES = ("accuracy", "low", "high", "t_low", "t_high", "SD", "worst subject", "macro F1", "loss", "calibration error")
-RESOURCES = {  # of a fold: name in the table, and how folds are put together
-    "parameters": ("parameters", "max"),
-    "epochs": ("epochs", "mean"),
-    "seconds": ("seconds", "sum"),
-    "peak_memory_mb": ("memory (MB)", "max"),
-    "cpu_percent": ("CPU (%)", "mean"),
-}
-SHOWN = (  # of the table, where it is only looked at
-    "model", "protocol", "subjects", "accuracy", "low", "high", "t_low", "t_high", "worst subject", "macro F1",
-    "calibration error", "seconds",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One model under one protocol.
-
-    Attributes
-    ----------
-    model, protocol : str
-    claim : Claim
-    folds : list of FoldResult
-        Those that ended well.
-    failed : dict of str to str
-        Names of folds that failed, with the reason.
-    description : dict
-        What is written of it beside its folds (``run.json``).
-    """
-
-    model: str
-    protocol: str
-    claim: Claim
-    folds: list[FoldResult]
-    failed: dict[str, str] = field(default_factory=dict)
-    description: dict = field(default_factory=dict, repr=False)
-
-    @property
-    def on_new_people(self) -> bool:
-        """Whether the test subjects are strangers to the model."""
-        return "subject" in self.claim.disjoint
-
-    @property
-    def chance(self) -> float:
-        """The accuracy of the best constant answer to the tested trials: :func:`gaitlib.results.scores.chance`."""
-        return scores.chance(pd.concat([fold.tested for fold in self.folds])) if self.folds else np.nan
-
-    def folds_that_tested(self, column: str, values, once: bool = True) -> list:
-        """Folds with the places of the values (of a column of their predictions) that they tested.
-
-        Each value stands once, in the first fold; or in every fold that tested it, as repeated folds do.
-        """
-        folds, left = [], np.ones(len(values), bool)
-        for fold in self.folds:
-            places = np.flatnonzero(left & np.isin(np.asarray(values, dtype=str), fold.tested[column].astype(str)))
-            left[places] = not once
-            if len(places):
-                folds.append((fold, places))
-        return folds
-
 
 class Runs:
     """Results of models under protocols, read from where they are kept. Nothing here trains or writes.
@@ -85,7 +24,12 @@ class Runs:
         What is known of the trials: name, classes, how many.
     data : str
         Name of the data, for titles.
+    head : str
+        What is looked at: the first head of the runs, or that of :meth:`for_head`.
+    kind, unit : str
+        Of its target.
     classes : list of str
+        Of its target; none where it is continuous.
     trials : TrialSet or None
         What was benchmarked; needed only to explain, perturb or show single trials.
     skipped : pandas.DataFrame
@@ -93,24 +37,53 @@ class Runs:
     """
 
     def __init__(self, runs, trials=None, custom_objects=None, receipt=None, about=None, skipped=()):
-        self.runs = runs
+        self._stored = runs
         self.trials = trials
         self.about = about or About.of(trials)
         self.data = self.about.name
-        self.classes = self.about.classes
+        self._look_at(runs[0].heads[0] if runs else LABEL)
         self.skipped = pd.DataFrame(list(skipped), columns=["place", "reason"])
         self._custom_objects = custom_objects
         self._receipt = receipt
 
-    def predictions(self, part: str = "test", per: str = "trial") -> pd.DataFrame:
-        """One row a test (or validation) trial: true and predicted class and the probabilities.
+    def _look_at(self, head) -> None:
+        self.head = head
+        self.runs = [run.for_head(head) for run in self._stored if head in run.heads]
+        self.kind, self.unit, self.classes = self.about.targets.get(head, ("class", "", self.about.classes))
+
+    def for_head(self, name: str) -> "Runs":
+        """The same runs, asked about another head: all tables, figures and explanations are then of that one.
+
+        Raises
+        ------
+        GaitDataError
+            If no model has such a head.
+        """
+        known = dict.fromkeys(head for run in self._stored for head in run.heads)
+        if name not in known:
+            raise GaitDataError(f"no model has a head '{name}'; there are {', '.join(known)}")
+        view = copy.copy(self)
+        view._look_at(name)
+        return view
+
+    def predictions(self, part: str = "test", per: str = "trial", head: str | None = None) -> pd.DataFrame:
+        """One row a test (or validation) trial of which the truth is known.
 
         Parameters
         ----------
         part : {"test", "validation"}
         per : {"trial", "walk"}
-            "walk" averages the probabilities of the trials (views) of each walk.
+            "walk" averages the probabilities, or the values, of the trials (views, windows) of each walk.
+        head : str, optional
+            Default the one that is looked at.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``label`` and ``predicted``: true and predicted class, then one column a class; or true and predicted value.
         """
+        if head is not None:
+            return self.for_head(head).predictions(part, per)
         parts = [
             fold.predictions.assign(model=run.model, protocol=run.protocol, fold=fold.name)
             for run in self.runs
@@ -120,20 +93,25 @@ class Runs:
             columns = [*TEXT_COLUMNS, *self.classes, "model", "protocol", "fold"]
             parts = [pd.DataFrame(columns=columns).astype(dict.fromkeys(self.classes, float))]
         table = pd.concat(parts, ignore_index=True)
-        table = table[table["part"] == part].drop(columns="part").reset_index(drop=True)
+        known = table["label"].notna() | (self.head == LABEL)
+        table = table[(table["part"] == part) & known].drop(columns="part").reset_index(drop=True)
         if per == "trial":
             return table
         if per != "walk":
             raise GaitDataError(f"per '{per}' is neither 'trial' nor 'walk'")
-        keys = ["model", "protocol", "fold", "subject", "walk", "label"]
+        keys = ["model", "protocol", "fold", "subject", "walk"]
+        if self.kind == "continuous":
+            return table.groupby(keys, sort=False)[["label", "predicted"]].mean().reset_index()
+        keys.append("label")
         table = table.groupby(keys, sort=False)[self.classes].mean().reset_index()
         return table.assign(predicted=np.array(self.classes)[table[self.classes].to_numpy().argmax(axis=1)])
 
     def per_subject(self, per: str = "trial") -> pd.DataFrame:
-        """Accuracy of every subject (rows) for every model and protocol (columns)."""
+        """Accuracy of every subject (rows) for every model and protocol (columns); of numbers the mean absolute error."""
         table = self.predictions(per=per)
-        table["correct"] = table["label"] == table["predicted"]
-        accuracy = table.groupby(["model", "protocol", "subject"], sort=False)["correct"].mean()
+        right = table["label"] == table["predicted"]
+        table["score"] = (table["label"] - table["predicted"]).abs() if self.kind == "continuous" else right
+        accuracy = table.groupby(["model", "protocol", "subject"], sort=False)["score"].mean()
         every = pd.MultiIndex.from_tuples([(run.model, run.protocol) for run in self.runs], names=["model", "protocol"])
         return accuracy.unstack(["model", "protocol"]).reindex(columns=every).sort_index()
 
@@ -145,15 +123,17 @@ class Runs:
         trials are those of all test trials together. NaN where nothing can be said: the precision of a class that was
         never predicted, the sensitivity of one that was never tested.
         """
+        self._require_classes("scores of classes")
         return scores.class_scores(self._of(model, protocol), self.classes)
 
     def confusion(self, model: str, protocol: str | None = None) -> pd.DataFrame:
         """Test trials by true (rows) and predicted class (columns)."""
+        self._require_classes("a confusion matrix")
         table = self._of(model, protocol)
         counts = pd.crosstab(table["label"], table["predicted"])
         return counts.reindex(index=self.classes, columns=self.classes, fill_value=0)
 
-    def table(self, per: str = "trial") -> pd.DataFrame:
+    def table(self, per: str = "trial", head: str | None = None) -> pd.DataFrame:
         """One row a model and protocol.
 
         - accuracy: mean over subjects, with its 95 % interval over subjects (low, high) that asks for no distribution
@@ -164,24 +144,18 @@ class Runs:
         - what fitting cost: seconds (sum), memory (largest) and CPU use (mean over folds; 100 is one full core);
         - failed folds: their number; see :meth:`failures`. Scores are NaN where all failed;
         - "sensitivity <class>" and "specificity <class>": means over subjects; intervals are in :meth:`per_class`;
-        - "accuracy <subject>": of every tested subject.
+        - "accuracy <subject>": of every tested subject;
+        - of a binary head also what :func:`gaitlib.results.binary_scores.binary_scores` gives;
+        - of a continuous head, in place of all scores, what :func:`gaitlib.results.continuous_scores.continuous_scores`
+          gives, and "MAE <subject>".
+
+        Parameters
+        ----------
+        per : {"trial", "walk"}
+        head : str, optional
+            Default the one that is looked at.
         """
-        rows, subjects = [], set()
-        for run, own in self._tested(per):
-            row = {"data": self.data, "model": run.model, "protocol": run.protocol, "claim": str(run.claim)}
-            row |= {"subjects": own["subject"].nunique(), f"{per}s": len(own), "failed folds": len(run.failed)}
-            if len(own):
-                resources = pd.DataFrame([fold.resources for fold in run.folds])
-                row |= {name: resources[key].agg(how) for key, (name, how) in RESOURCES.items()}
-                row |= scores.overall_scores(own, self.classes)
-                row["calibration error"] = calibration.predicted_class_error(own, self.classes)
-                subjects |= set(own["subject"])
-            rows.append(row)
-        wide = [f"{score} {c}" for score in ("sensitivity", "specificity") for c in self.classes]
-        wide += [f"accuracy {s}" for s in sorted(subjects)]
-        columns = ["data", "model", "protocol", "claim", "subjects", f"{per}s", *SCORES]
-        columns += [*(name for name, _ in RESOURCES.values()), "failed folds", *wide]
-        return pd.DataFrame(rows, columns=columns).astype({"parameters": "Int64"})
+        return self.for_head(head).table(per) if head is not None else tables.models_table(self, per)
 
     def failures(self) -> pd.DataFrame:
         """One row a fold that failed: model, protocol, fold, reason."""
@@ -190,6 +164,7 @@ class Runs:
 
     def gap_in_words(self) -> str:
         """How much better each model looks where the test subjects are known, one sentence a model (Markdown)."""
+        self._require_classes("a gap of accuracies")
         table, sentences = self.table().dropna(subset="accuracy"), []
         of_strangers = {run.protocol for run in self.runs if run.on_new_people}
         for model, own in table.groupby("model", sort=False):
@@ -214,7 +189,7 @@ class Runs:
         tables = {"models": self.table(), "predictions": self.predictions().assign(data=self.data)}
         tables["failures"] = self.failures().assign(data=self.data)
         tables["per_subject"] = self.per_subject().T.assign(data=self.data).reset_index()
-        for part in ("per_class", "confusion"):
+        for part in ("per_class", "confusion") if self.classes else ():
             own = {(self.data, r.model, r.protocol): getattr(self, part)(r.model, r.protocol) for r in self.runs}
             tables[part] = pd.concat(own, names=["data", "model", "protocol", "class"]).reset_index()
         for name, table in tables.items():
@@ -307,8 +282,8 @@ class Runs:
         return folds
 
     def classifier_of(self, fold: FoldResult):
-        """The classifier that was fitted in a fold."""
-        return fold.classifier(self._custom_objects)
+        """The model that was fitted in a fold, of the head that is looked at."""
+        return fold.classifier(self._custom_objects).for_head(self.head)
 
     def _tested(self, per="trial"):
         """Every run with its test predictions, none where all of its folds failed."""
@@ -340,6 +315,7 @@ class Runs:
 
     def calibration(self) -> pd.DataFrame:
         """Whether a model knows how sure it may be: :func:`gaitlib.results.calibration.calibration_table`."""
+        self._require_classes("calibration")
         return calibration.calibration_table(self)
 
     def model_card(self, model: str) -> str:
@@ -347,6 +323,10 @@ class Runs:
         return card.model_card(self, model)
 
     # -- helpers -----------------------------------------------------------------------------------------
+
+    def _require_classes(self, what) -> None:
+        if not self.classes:
+            raise GaitDataError(f"'{self.head}' is continuous: it has no {what}; see table() and for_head(name)")
 
     def _of(self, model, protocol) -> pd.DataFrame:
         protocols = [run.protocol for run in self.runs if run.model == model]
@@ -360,14 +340,24 @@ class Runs:
 
     def _compact(self) -> pd.DataFrame:
         table = self.table()
-        return table[[*SHOWN, *(["failed folds"] if table["failed folds"].any() else [])]]
+        shown = [column for column in tables.SHOWN[self.kind] if column in table]
+        return table[[*shown, *(["failed folds"] if table["failed folds"].any() else [])]]
+
+    def _limit(self, table) -> str:
+        """What the number of people can show at all, of accuracies."""
+        return limit_in_words(table["subjects"].max()) if self.kind == "class" else ""
+
+    def _title(self) -> str:
+        """The data; of other heads than the label also which it is."""
+        if self.head == LABEL:
+            return self.data
+        return f"{self.data}: {self.head} ({', '.join(filter(None, [self.kind, self.unit]))})"
 
     def __repr__(self) -> str:
         table = self._compact()
-        limit = limit_in_words(table["subjects"].max())
-        return f"{self.data}\n{table.to_string(index=False, float_format='%.3f')}\n{limit}"
+        return f"{self._title()}\n{table.to_string(index=False, float_format='%.3f')}\n{self._limit(table)}"
 
     def _repr_html_(self) -> str:
         table = self._compact()
-        limit = limit_in_words(table["subjects"].max())
-        return f"<p>{html.escape(self.data)}</p>{table.to_html(index=False, float_format='%.3f')}<p>{limit}</p>"
+        shown = table.to_html(index=False, float_format="%.3f")
+        return f"<p>{html.escape(self._title())}</p>{shown}<p>{self._limit(table)}</p>"

@@ -100,11 +100,17 @@ def overall_scores(predictions, classes) -> dict:
         "worst subject": f"{accuracy.idxmin()} {accuracy.min():.3f}",
         # A class that was neither tested nor predicted has no F1 and does not count.
         "macro F1": f1_score(truth, predicted, labels=classes, average="macro", zero_division=np.nan),
-        "loss": log_loss(truth, predictions[classes].to_numpy(), labels=classes),
+        "loss": cross_entropy(predictions, classes),
         **sensitivity.mean().add_prefix("sensitivity "),
         **specificity.mean().add_prefix("specificity "),
         **accuracy.add_prefix("accuracy "),
     }
+
+
+def cross_entropy(predictions, classes) -> float:
+    """Mean negative logarithm of the probability of the true class, nats."""
+    classes = sorted(classes)  # as log_loss takes them to be
+    return log_loss(predictions["label"], predictions[classes].to_numpy(), labels=classes)
 
 
 def class_scores(predictions, classes) -> pd.DataFrame:

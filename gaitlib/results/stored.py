@@ -15,10 +15,12 @@ from pathlib import Path
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
+from gaitlib.targets import as_labels, binary_classes
 
 TEXT_COLUMNS = ("part", "trial", "subject", "walk", "label", "predicted")
 RUN_COLUMNS = ("data", "model", "protocol", "fold")  # added where several runs stand in one table
 FORMAT = 3  # of run.json: what open_runs needs stands in it, and checksums
+UNKNOWN = " "  # no class is called so, as labels are stripped
 UNCHECKED = 2  # as 3, before there were checksums
 
 
@@ -36,6 +38,8 @@ class About:
     classes : list of str
     trials, walks, subjects : int
     modalities : list of str
+    targets : dict of str to [str, str, list of str]
+        Kind, unit and classes of everything that can be told of the trials.
     """
 
     name: str
@@ -45,11 +49,15 @@ class About:
     walks: int
     subjects: int
     modalities: list[str]
+    targets: dict[str, list] = field(default_factory=dict)
 
     @classmethod
     def of(cls, trials) -> "About":
         walks, subjects = (int(trials.table[c].nunique()) for c in ("walk", "subject"))
-        return cls(trials.name, trials.digest(), trials.classes, len(trials), walks, subjects, list(trials.modalities))
+        targets = {name: [target.kind, target.unit, classes_of(name, target)] for name, target in trials.targets.items()}
+        return cls(
+            trials.name, trials.digest(), trials.classes, len(trials), walks, subjects, list(trials.modalities), targets
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +77,8 @@ class FoldResult:
         Ids of trials: ``fitted_on``, ``watched``, and ``steps``, a list of (step, ids that it was fitted on, their subjects).
     folder : Path
         Where the fitted classifier lies too.
+    heads : dict of str to pandas.DataFrame
+        The predictions of every head; of continuous targets label and predicted are numbers.
     """
 
     name: str
@@ -77,6 +87,7 @@ class FoldResult:
     resources: dict
     learnt: dict
     folder: Path
+    heads: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def tested(self) -> pd.DataFrame:
@@ -84,10 +95,10 @@ class FoldResult:
         return self.predictions[self.predictions["part"] == "test"]
 
     def classifier(self, custom_objects=None):
-        """The classifier that was fitted in this fold."""
-        from gaitlib.classifier import GaitClassifier  # late: reading results needs no backend
+        """The model that was fitted in this fold."""
+        from gaitlib.estimator import GaitEstimator  # late: reading results needs no backend
 
-        return GaitClassifier.load(self.folder / "classifier", custom_objects)
+        return GaitEstimator.load(self.folder / "classifier", custom_objects)
 
 
 def read_fold(folder: Path, name: str, key: str | None) -> FoldResult:
@@ -111,33 +122,63 @@ def read_fold(folder: Path, name: str, key: str | None) -> FoldResult:
         kept = read_json(folder / "fold.json", checked=key is not None)
         if kept["fold"] != name or key not in (None, kept["key"]):
             raise ValueError("it belongs to another run or fold")
-        table = (folder / "predictions.csv").read_bytes()
+        # Runs from before there were heads have one, the label.
+        told = kept.get("heads", [["label", "class", kept.get("rows")]])
+        tables = {name: (folder / name).read_bytes() for name in head_files(told)}
         if key is not None:
-            _compare(kept["files"], fold_checksums(table, _classifier_files(folder)))
-        predictions = pd.read_csv(io.BytesIO(table), dtype=str, keep_default_na=False)
-        classes = [c for c in predictions if c not in TEXT_COLUMNS]
-        predictions[classes] = predictions[classes].astype(float)  # exact, unlike read_csv's own parser
-        if kept["rows"] != len(predictions) or not set(TEXT_COLUMNS) <= set(predictions):
-            raise ValueError("rows or columns are missing")
+            _compare(kept["files"], fold_checksums(tables, _classifier_files(folder)))
+        heads = {
+            name: _predictions(table, kind, rows)
+            for (name, kind, rows), table in zip(told, tables.values(), strict=True)
+        }
         learnt = kept["learnt"]
         learnt["steps"] = [(step, ids or learnt["fitted_on"], *people) for step, ids, *people in learnt["steps"]]
-        return FoldResult(name, predictions, pd.DataFrame(kept["history"]), kept["resources"], learnt, folder)
+        first = next(iter(heads.values()))
+        return FoldResult(name, first, pd.DataFrame(kept["history"]), kept["resources"], learnt, folder, heads)
     except PermissionError as error:
         raise GaitDataError(f"{folder}: finished, but it cannot be read ({error}); mend its rights") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"damaged, or changed since it was written ({error})") from error
 
 
-def fold_checksums(predictions: bytes, classifier: dict[str, bytes]) -> dict[str, str]:
+def _predictions(content: bytes, kind: str, rows: int) -> pd.DataFrame:
+    """The predictions of a head as they were."""
+    table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    if len(table) != rows or not set(TEXT_COLUMNS) <= set(table):
+        raise ValueError("rows or columns are missing")
+    numbers = [c for c in table if c not in TEXT_COLUMNS]
+    if kind == "continuous":
+        numbers += ["label", "predicted"]
+        table[numbers] = table[numbers].replace(UNKNOWN, "nan")
+    else:
+        table["label"] = table["label"].where(table["label"] != UNKNOWN, None)
+    table[numbers] = table[numbers].astype(float)  # exact, unlike read_csv's own parser
+    return table
+
+
+def head_files(heads) -> list[str]:
+    """Where in a fold's folder the predictions of each head lie, the primary one first."""
+    return ["predictions.csv", *(f"predictions-{i}.csv" for i in range(2, len(heads) + 1))]
+
+
+def classes_of(name: str, target) -> list[str]:
+    """The classes of a target in the order of its probabilities; none of a continuous one."""
+    if target.kind == "binary":
+        return binary_classes(name)
+    return sorted(pd.Series(as_labels(name, target)).dropna().unique())
+
+
+def fold_checksums(predictions: dict[str, bytes], classifier: dict[str, bytes]) -> dict[str, str]:
     """The checksum of each file of a fold, by its place in the fold's folder.
 
     Parameters
     ----------
-    predictions : bytes
+    predictions : dict of str to bytes
+        By the names of :func:`head_files`.
     classifier : dict of str to bytes
         Files of the saved classifier, by name.
     """
-    files = {"predictions.csv": predictions} | {f"classifier/{name}": file for name, file in classifier.items()}
+    files = predictions | {f"classifier/{name}": file for name, file in classifier.items()}
     return {name: _checksum(content) for name, content in files.items()}
 
 

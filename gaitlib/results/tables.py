@@ -1,0 +1,66 @@
+"""The table of all models: one row a model and protocol, with the scores of the kind of the head."""
+
+import pandas as pd
+
+from gaitlib.results import calibration, scores
+from gaitlib.results.binary_scores import binary_scores
+from gaitlib.results.continuous_scores import continuous_scores, error_by_subject
+
+SCORES = ("accuracy", "low", "high", "t_low", "t_high", "SD", "worst subject", "macro F1", "loss", "calibration error")
+RESOURCES = {  # of a fold: name in the table, and how folds are put together
+    "parameters": ("parameters", "max"),
+    "epochs": ("epochs", "mean"),
+    "seconds": ("seconds", "sum"),
+    "peak_memory_mb": ("memory (MB)", "max"),
+    "cpu_percent": ("CPU (%)", "mean"),
+}
+COUNTED = ("people", "trials", "without target")  # unknown truths are in no row; the others stand in the table
+SHOWN = {  # of the table, where it is only looked at
+    "class": (
+        "model", "protocol", "subjects", "accuracy", "low", "high", "t_low", "t_high", "worst subject", "macro F1",
+        "calibration error", "seconds",
+    ),
+    "binary": (
+        "model", "protocol", "subjects", "AUROC", "AUROC t_low", "AUROC t_high", "AUROC low", "AUROC high", "over",
+        "PR-AUC", "share positive", "F1", "balanced accuracy", "Brier", "seconds",
+    ),
+    "continuous": (
+        "model", "protocol", "subjects", "MAE", "MAE low", "MAE high", "worst person", "RMSE", "R2", "bias",
+        "limit low", "limit high", "seconds",
+    ),
+}  # fmt: skip
+
+
+def models_table(runs, per="trial") -> pd.DataFrame:
+    """One row a model and protocol, as said in :meth:`gaitlib.results.Runs.table`."""
+    rows, subjects = [], set()
+    for run, own in runs._tested(per):
+        row = {"data": runs.data, "model": run.model, "protocol": run.protocol, "claim": str(run.claim)}
+        row |= {"subjects": own["subject"].nunique(), f"{per}s": len(own), "failed folds": len(run.failed)}
+        if len(own):
+            resources = pd.DataFrame([fold.resources for fold in run.folds])
+            row |= {name: resources[key].agg(how) for key, (name, how) in RESOURCES.items()}
+            row |= _scores(own, runs)
+            subjects |= set(own["subject"])
+        rows.append(row)
+    named = [name for name, _ in RESOURCES.values()]
+    first = ["data", "model", "protocol", "claim", "subjects", f"{per}s"]
+    score = "MAE" if runs.kind == "continuous" else "accuracy"
+    own = [f"{score} {s}" for s in sorted(subjects)]
+    wide = [f"{share} {c}" for share in ("sensitivity", "specificity") for c in runs.classes]
+    others = [*first, *named, "failed folds", *wide, *own, *SCORES]
+    scored = dict.fromkeys(name for row in rows for name in row if name not in others)
+    columns = [*first, *(SCORES if runs.kind != "continuous" else ()), *scored, *named, "failed folds", *wide, *own]
+    return pd.DataFrame(rows, columns=columns).astype({"parameters": "Int64"})
+
+
+def _scores(predictions, runs) -> dict:
+    """The scores of one model under one protocol, by the kind of the head."""
+    if runs.kind == "continuous":
+        errors = error_by_subject(predictions).add_prefix("MAE ")
+        return {n: v for n, v in continuous_scores(predictions).items() if n not in COUNTED} | errors.to_dict()
+    row = scores.overall_scores(predictions, runs.classes)
+    row["calibration error"] = calibration.predicted_class_error(predictions, runs.classes)
+    if runs.kind == "binary":
+        row |= {n: v for n, v in binary_scores(predictions, runs.classes).items() if n not in COUNTED}
+    return row
