@@ -7,16 +7,18 @@ import keras
 import numpy as np
 import pandas as pd
 
-from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
+from gaitlib.estimator import GaitEstimator
 from gaitlib.explain.attention_maps import attention_weights
 from gaitlib.explain.gradients import gradient_x_input, integrated_gradients, smooth_grad
 from gaitlib.explain.inputs import by_name, check_finite, check_trials, checked, logits_of
 from gaitlib.explain.layerwise.propagation import lrp
 from gaitlib.explain.linear_models import linear
 from gaitlib.explain.occluding import occlusion
+from gaitlib.models import LABEL
 from gaitlib.preprocessing.samples import mean_over_samples
 from gaitlib.results.runs import Runs
+from gaitlib.targets import as_labels
 from gaitlib.trials import TrialSet
 from gaitlib.trials.modality import Modality, object_array
 
@@ -75,12 +77,12 @@ class Relevance:
         return f"Relevance ({self.method}) of {len(self)} trials, {named}\n{self.table.describe().loc[['mean', 'max']]}"
 
 
-def relevance(classifier, inputs, target="predicted", method="lrp", model=None, **settings) -> Relevance:
+def relevance(classifier, inputs, target="predicted", method="lrp", model=None, head=None, **settings) -> Relevance:
     """Relevance of every value that a model read.
 
     Parameters
     ----------
-    classifier : GaitClassifier, Runs or keras.Model
+    classifier : GaitClassifier, GaitRegressor, Runs or keras.Model
         Of the runs of a benchmark each trial is explained by the model that never saw its subject; where the people
         are known by design, by the model that never saw the trial.
     inputs : TrialSet, or dict of str to ndarray
@@ -90,6 +92,9 @@ def relevance(classifier, inputs, target="predicted", method="lrp", model=None, 
     method : {"lrp", "gradient_x_input", "integrated_gradients", "smooth_grad", "occlusion", "attention"}
     model : str, optional
         Which model of the runs; default the first.
+    head : str, optional
+        Which head; default the first. Explained is the logit of a class; of a binary head its logit, or the negative of
+        it where the target is "no"; of a number how far it lies from the mean of the training trials, in its unit.
     **settings
         Of the method, such as ``rules="alpha2"`` of :func:`gaitlib.explain.layerwise.propagation.lrp`.
 
@@ -119,10 +124,11 @@ def relevance(classifier, inputs, target="predicted", method="lrp", model=None, 
         raise GaitDataError(f"trials are explained as a TrialSet, not {type(inputs).__name__}; arrays need the network")
     check_trials(inputs)
     if isinstance(classifier, Runs):
-        return _of_runs(classifier, inputs, target, method, model, settings)
-    if not isinstance(classifier, GaitClassifier) or not hasattr(classifier, "steps_"):
+        asked = classifier if head is None else classifier.for_head(head)
+        return _of_runs(asked, inputs, target, method, model, settings)
+    if not isinstance(classifier, GaitEstimator) or not hasattr(classifier, "steps_"):
         raise GaitDataError("relevance needs a fitted GaitClassifier, the Runs of a benchmark, or a keras.Model")
-    return _of_classifier(classifier, inputs, target, method, settings)
+    return _of_classifier(classifier.for_head(head), inputs, target, method, settings)
 
 
 def _of_arrays(network, inputs, target, method, settings) -> Relevance:
@@ -167,16 +173,18 @@ def _of_classifier(classifier, trials, target, method, settings) -> Relevance:
         raise GaitDataError(f"'{classifier.builder().name}' is no network; linear models have method='lrp' (exact)")
     prepared, samples = classifier.prepare(trials)
     places = pd.Index(trials.ids).get_indexer(samples.trial)
-    proba = classifier.predict_prepared(samples.inputs)
-    predicted = mean_over_samples(proba, samples, trials.ids).argmax(axis=1)
-    number = _target(classifier, trials, target, predicted)
-    if hasattr(classifier, "network_"):
-        values, account = METHODS[method](classifier.network_, samples.inputs, number[places], **settings)
-    else:
-        values, account = linear(classifier.estimator_, samples.inputs, number[places], **settings)
+    told = mean_over_samples(classifier.predict_prepared(samples.inputs), samples, trials.ids)
+    about, number, factor = _explained(classifier, trials, target, told)
+    network = hasattr(classifier, "network_")
+    method_of = METHODS[method] if network else linear
+    values, account = method_of(
+        classifier.network_ if network else classifier.estimator_, samples.inputs, number[places], **settings
+    )
     layout = _Layout(trials, prepared, samples, places)
-    table = trials.table[["trial", "subject", "label"]].reset_index(drop=True)
-    table = table.assign(predicted=classifier.classes_[predicted], target=classifier.classes_[number])
+    table = trials.table[["trial", "subject"]].reset_index(drop=True).assign(**about)
+    if factor is not None:
+        values = {name: v * factor[places].reshape(-1, *[1] * (v.ndim - 1)) for name, v in values.items()}
+        account = {name: v * factor[places] for name, v in account.items()}
     account = pd.DataFrame({**_sums(values), **account}).groupby(places).mean()
     scattered = {name: layout.scatter(name, v, mean=True) for name, v in values.items()}
     read = trials
@@ -186,20 +194,41 @@ def _of_classifier(classifier, trials, target, method, settings) -> Relevance:
     return Relevance(scattered, channels, table.join(account), trials, method, read)
 
 
-def _target(classifier, trials, target, predicted) -> np.ndarray:
+def _explained(classifier, trials, target, told):
+    """What stands in the table of each trial, which output is explained, and what it is to be multiplied by."""
+    head, learnt = next(iter(classifier.heads_.items()))
+    truth = trials.target(head) if head == LABEL or head in trials.kinds else None
+    if learnt.kind == "continuous":
+        if not (isinstance(target, str) and target in ("predicted", head)):
+            raise GaitDataError(f"'{head}' is continuous: its value is explained, not '{target}'; leave target= out")
+        values = np.nan if truth is None else truth.values
+        about = {"label": values, "predicted": told[:, 0], "target": head}
+        return about, np.zeros(len(trials), int), np.full(len(trials), learnt.sd, np.float32)
+    labels = np.full(len(trials), None) if truth is None else as_labels(head, truth)
+    predicted = told.argmax(axis=1)
+    number = _target(classifier, labels, target, predicted)
+    about = {
+        "label": labels, "predicted": classifier.classes_[predicted], "target": classifier.classes_[number],
+    }  # fmt: skip
+    if learnt.kind == "binary" and hasattr(classifier, "network_"):  # one logit for both
+        return about, np.zeros_like(number), np.where(number == 1, 1.0, -1.0).astype(np.float32)
+    return about, number, None
+
+
+def _target(classifier, labels, target, predicted) -> np.ndarray:
     """Class number of every trial."""
     if isinstance(target, str) and target == "predicted":
         return predicted
-    names = trials.labels if isinstance(target, str) and target == "true" else target
+    names = labels if isinstance(target, str) and target == "true" else target
     if np.ndim(names) > 1:
         raise GaitDataError(f"classes of the shape {np.shape(names)}; give one a trial, or one for all")
-    if np.ndim(names) == 1 and len(names) != len(trials):
-        raise GaitDataError(f"{len(names)} classes for {len(trials)} trials; give one a trial, or one for all")
-    names = np.broadcast_to(np.asarray(names, dtype=object), len(trials)).astype(str)
+    if np.ndim(names) == 1 and len(names) != len(labels):
+        raise GaitDataError(f"{len(names)} classes for {len(labels)} trials; give one a trial, or one for all")
+    names = np.broadcast_to(np.asarray(names, dtype=object), len(labels)).astype(str)
     unknown = sorted(set(names) - set(classifier.classes_))
     if unknown:
         raise GaitDataError(f"the classifier knows no class '{unknown[0]}'; it knows {', '.join(classifier.classes_)}")
-    return np.searchsorted(classifier.classes_, names)
+    return pd.Index(classifier.classes_).get_indexer(names)
 
 
 def _sums(values) -> dict:

@@ -11,7 +11,7 @@ def linear(estimator, inputs, target):
 
     Parameters
     ----------
-    estimator : scikit-learn classifier
+    estimator : scikit-learn classifier or regressor
         With ``coef_`` and ``intercept_``, or a fitted pipeline that ends in one; its transformers may scale values and
         change their shape, not mix them.
     inputs : dict of str to ndarray
@@ -24,7 +24,7 @@ def linear(estimator, inputs, target):
         Value (as the linear model reads it) times weight, of the shape of the input.
     account : dict of str to ndarray (n,)
         ``score``, the decision value; ``bias``, the intercept; ``stabiliser``, 0; ``error``. Where there are two
-        classes, the first has the negative decision value.
+        classes, the first has the negative decision value; of a regressor the score is its value.
 
     Raises
     ------
@@ -44,8 +44,9 @@ def linear(estimator, inputs, target):
             "SVM, or see which inputs matter with perturb.robustness"
         )
     _check_unmixed(steps[:-1], x, name)
-    weights, bias = np.asarray(last.coef_), np.broadcast_to(last.intercept_, len(last.coef_))
-    if len(weights) == 1:
+    weights = np.atleast_2d(last.coef_)
+    bias = np.broadcast_to(last.intercept_, len(weights))
+    if len(weights) == 1 and hasattr(last, "decision_function"):
         weights, bias = np.concatenate([-weights, weights]), np.concatenate([-bias, bias])
     _check_decisions(last, read, weights, bias)
     if target.dtype.kind not in "iu" or len(target) != len(x) or not ((target >= 0) & (target < len(weights))).all():
@@ -80,8 +81,11 @@ def _check_unmixed(transformers, x, name) -> None:
 
 def _check_decisions(last, read, weights, bias) -> None:
     """Refuse weights that are not those of the classes."""
-    own = np.asarray(last.decision_function(read))
-    own = np.column_stack([-own, own]) if own.ndim == 1 else own
+    if hasattr(last, "decision_function"):
+        own = np.asarray(last.decision_function(read))
+        own = np.column_stack([-own, own]) if own.ndim == 1 else own
+    else:
+        own = np.asarray(last.predict(read)).reshape(len(read), -1)
     found = read @ weights.T + bias
     if own.shape != found.shape or not np.allclose(own, found, rtol=1e-4, atol=1e-6 * (1 + np.abs(found).max())):
         raise GaitDataError(

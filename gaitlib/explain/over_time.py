@@ -25,7 +25,8 @@ def predict_over_time(classifier, trial, hop=5) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``start_s`` and ``end_s`` (times of the first and last frame of the window) and one column a class.
+        ``start_s`` and ``end_s`` (times of the first and last frame of the window) and one column a
+        class, of a number that of its head.
 
     Raises
     ------
@@ -50,4 +51,4 @@ def predict_over_time(classifier, trial, hop=5) -> pd.DataFrame:
         raise GaitDataError(f"{trial.ids[0]}, '{sliding.modality}': no frame times; give rate_hz= or time_s=")
     proba = classifier.predict_prepared(tensors.transform(windows).inputs)
     spans = pd.DataFrame([(t[0], t[-1]) for t in times], columns=["start_s", "end_s"])
-    return spans.join(pd.DataFrame(proba, columns=classifier.classes_))
+    return spans.join(pd.DataFrame(proba, columns=getattr(classifier, "classes_", [classifier.primary])))

@@ -20,9 +20,9 @@ class Comparison:
     data, protocol, claim : str
     test : {"wilcoxon", "nemenyi"}
     rope : float
-        Region of practical equivalence: accuracies that differ by no more are as good; a share, 0.02 is 2 points.
+        Region of practical equivalence: scores that differ by no more are as good; of accuracies 0.02 is 2 points.
     accuracy : pandas.DataFrame
-        Subjects by models, highest mean first.
+        Subjects by models, best mean first; of errors the negative.
     pairs : pandas.DataFrame
         One row a pair. ``model`` has the higher mean accuracy of the two, so ``difference`` to ``other``, a mean over
         ``subjects``, is never negative. ``low`` and ``high``: its 95 % t interval over subjects; for a repeated K-fold
@@ -31,6 +31,9 @@ class Comparison:
         model is better than the other by more than the rope, within it, or worse by more. ``p_best``: that the model
         is the best of the whole table. ``verdict``: "different", "equivalent", "undecided" (test, posterior and mean
         disagree), "no evidence" or "too few subjects". NaN where fewer than two subjects are common.
+    score : {"accuracy", "Brier", "MAE"}
+    unit : str
+        Of the target, where the score is an error in it.
     """
 
     data: str
@@ -40,6 +43,8 @@ class Comparison:
     rope: float
     accuracy: pd.DataFrame
     pairs: pd.DataFrame
+    score: str = "accuracy"
+    unit: str = ""
 
     @property
     def n_subjects(self) -> int:
@@ -59,7 +64,17 @@ class Comparison:
     @property
     def rope_in_words(self) -> str:
         """The region of practical equivalence, such as "2 points"."""
-        return f"{100 * self.rope:g} point{'s' * (self.rope != 0.01)}"
+        if self.score == "accuracy":
+            return f"{100 * self.rope:g} point{'s' * (self.rope != 0.01)}"
+        return f"{self.rope:g} {self._unit}"
+
+    @property
+    def _unit(self) -> str:
+        return "of the Brier score" if self.score == "Brier" else self.unit or "(mean absolute error)"
+
+    def _amount(self, value) -> str:
+        """A difference of scores, without its unit."""
+        return f"{100 * value:.1f}" if self.score == "accuracy" else f"{value:.3g}"
 
     @property
     def title(self) -> str:
@@ -93,7 +108,32 @@ class Comparison:
         """What can be said of each pair, in plain words."""
         rows = self.pairs.assign(p=self.p_corrected, told_apart=self.told_apart).itertuples()
         out_of_reach = f"; {self.out_of_reach}" if self.out_of_reach else ""
-        return [_sentence(pair, self.rope_in_words, out_of_reach, self.accuracy.shape[1]) for pair in rows]
+        return [self._sentence(pair, out_of_reach) for pair in rows]
+
+    def _sentence(self, pair, out_of_reach) -> str:
+        model, other, rope, n_models = pair.model, pair.other, self.rope_in_words, self.accuracy.shape[1]
+        better = f"P({model} better by more than {rope}) = {pair.p_better:.2f}"
+        p = f"p = {pair.p:.3f} after correction" if pair.p >= 0.001 else "p < 0.001 after correction"
+        points = f"{self._amount(pair.difference)} {'points' if self.score == 'accuracy' else self._unit}"
+        if pair.verdict == "too few subjects":
+            n = pair.subjects
+            return f"{model} and {other} cannot be compared: {n} subject{'s' * (n != 1)} tested by both, at least 2 needed"
+        if pair.verdict == "equivalent":
+            consistent = f"; the difference of {points} is small, but consistent ({p})" if pair.told_apart else ""
+            equivalent = f"P(no more than {rope} apart) = {pair.p_equivalent:.2f}"
+            return f"{model} and {other} are practically equivalent; {equivalent}{consistent}"
+        if pair.verdict == "different":
+            interval = "" if np.isnan(pair.low) else f", 95 % interval {self._amount(pair.low)} to {self._amount(pair.high)}"
+            return f"{model} beats {other} by {points} over {pair.subjects} subjects ({p}{interval}); {better}"
+        if pair.verdict == "undecided" and pair.told_apart:
+            return f"{model} is better by {points} on average, but {other} for most subjects ({p}); {better}"
+        if pair.verdict == "undecided":
+            likely = pair.p_best >= SURE
+            what = "is likely to beat" if likely else "is ahead of"
+            but = "the test cannot confirm it" if likely else f"among {n_models} models some pair is by chance"
+            best = f"P({model} best of all {n_models}) = {pair.p_best:.2f}"
+            return f"{model} {what} {other}, but {but} ({p}); {better}, {best}{out_of_reach}"
+        return f"no evidence that {model} beats {other}; {better}{out_of_reach}"
 
     def __str__(self) -> str:
         return "\n".join([self.title, *(f"- {sentence}" for sentence in self.sentences()), self.note])
@@ -105,29 +145,3 @@ class Comparison:
         sentences = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in self.sentences())
         table = self.pairs.to_html(index=False, float_format="%.3f")
         return f"<p>{title}</p><ul>{sentences}</ul>{table}<p>{html.escape(self.note)}</p>"
-
-
-def _sentence(pair, rope, out_of_reach, n_models) -> str:
-    model, other = pair.model, pair.other
-    better = f"P({model} better by more than {rope}) = {pair.p_better:.2f}"
-    p = f"p = {pair.p:.3f} after correction" if pair.p >= 0.001 else "p < 0.001 after correction"
-    points = f"{100 * pair.difference:.1f} points"
-    if pair.verdict == "too few subjects":
-        n = pair.subjects
-        return f"{model} and {other} cannot be compared: {n} subject{'s' * (n != 1)} tested by both, at least 2 needed"
-    if pair.verdict == "equivalent":
-        consistent = f"; the difference of {points} is small, but consistent ({p})" if pair.told_apart else ""
-        equivalent = f"P(no more than {rope} apart) = {pair.p_equivalent:.2f}"
-        return f"{model} and {other} are practically equivalent; {equivalent}{consistent}"
-    if pair.verdict == "different":
-        interval = "" if np.isnan(pair.low) else f", 95 % interval {100 * pair.low:.1f} to {100 * pair.high:.1f}"
-        return f"{model} beats {other} by {points} over {pair.subjects} subjects ({p}{interval}); {better}"
-    if pair.verdict == "undecided" and pair.told_apart:
-        return f"{model} is better by {points} on average, but {other} for most subjects ({p}); {better}"
-    if pair.verdict == "undecided":
-        likely = pair.p_best >= SURE
-        what = "is likely to beat" if likely else "is ahead of"
-        but = "the test cannot confirm it" if likely else f"among {n_models} models some pair is by chance"
-        best = f"P({model} best of all {n_models}) = {pair.p_best:.2f}"
-        return f"{model} {what} {other}, but {but} ({p}); {better}, {best}{out_of_reach}"
-    return f"no evidence that {model} beats {other}; {better}{out_of_reach}"

@@ -12,11 +12,14 @@ from gaitlib.results.comparison import SURE, TESTS, Comparison
 from gaitlib.results.intervals import corrected_interval, signed_rank_p, subject_interval
 
 FEWEST_FOR_NEMENYI = 20
+ROPE = 0.02  # two points of accuracy
 DRAWS = 10_000  # of the posterior: the standard error of its probabilities is at most 0.005
 UNITS = 10**12  # to the accuracy 1: in whole numbers 0.9 - 0.8 and 0.8 - 0.7 are ties, as they should be
 
 
-def compare(runs, protocol: str | None = None, rope: float = 0.02, test: str = "wilcoxon") -> Comparison:
+def compare(
+    runs, protocol: str | None = None, rope: float | None = None, test: str = "wilcoxon", score: str | None = None
+) -> Comparison:
     """Compare every pair of models under one protocol, paired over subjects.
 
     Two questions are asked of each pair. Is there a difference? Wilcoxon's signed-rank test, exact over all sign flips,
@@ -40,10 +43,14 @@ def compare(runs, protocol: str | None = None, rope: float = 0.02, test: str = "
     runs : Runs
     protocol : str, optional
         Default: the first subject-disjoint one.
-    rope : float
-        Region of practical equivalence, as a share of the trials: 0.02 is 2 points of accuracy.
+    rope : float, optional
+        Region of practical equivalence. Of the accuracy a share of the trials, by default 0.02, 2 points; of the Brier
+        score by default 0.02; of the mean absolute error it is in the unit of the target and must be given.
     test : {"wilcoxon", "nemenyi"}
         Nemenyi's test is about the mean ranks of all models over the subjects that all of them were tested on.
+    score : {"accuracy", "Brier", "MAE"}, optional
+        What is compared of each person. Default the accuracy, of continuous heads the mean absolute error. Of errors the
+        smaller is the better.
 
     Returns
     -------
@@ -69,16 +76,17 @@ def compare(runs, protocol: str | None = None, rope: float = 0.02, test: str = "
     """
     if test not in TESTS:
         raise GaitDataError(f"test '{test}' is none of {list(TESTS)}")
-    if not 0 < rope < 1:
-        raise GaitDataError(f"rope={rope} is no share of the trials between 0 and 1; 0.02 is 2 points of accuracy")
+    score, rope = _asked(runs, score, rope)
     own = _runs_of(runs, protocol)
     protocol, names = own[0].protocol, [run.model for run in own]
-    accuracy = runs.per_subject().reindex(columns=pd.MultiIndex.from_product([names, [protocol]]))
-    accuracy = accuracy.droplevel(1, axis=1).dropna(how="all")
+    tested = runs.predictions()
+    tested = tested[tested["protocol"] == protocol].assign(score=lambda table: _score(table, score, runs.classes))
+    accuracy = tested.groupby(["model", "subject"], sort=False)["score"].mean().unstack("model")
+    accuracy = accuracy.reindex(columns=names).sort_index().dropna(how="all")
     accuracy = accuracy[accuracy.mean().sort_values(ascending=False, kind="stable").index]
     if test == "nemenyi":
         accuracy = _enough_for_nemenyi(accuracy.dropna())
-    by_fold, test_ratio = _accuracy_by_fold(runs, protocol)
+    by_fold, test_ratio = _by_fold(runs, protocol, tested)
     columns = ["model", "other", "subjects", "difference", "low", "high"]
     columns += ["folds_low", "folds_high"] if by_fold is not None else []
     columns += ["p_nemenyi"] if test == "nemenyi" else ["p", "p_holm"]
@@ -91,7 +99,7 @@ def compare(runs, protocol: str | None = None, rope: float = 0.02, test: str = "
     elif (known := pairs["p"].notna()).any():
         holm = _extra("statsmodels.stats.multitest").multipletests
         pairs.loc[known, "p_holm"] = holm(pairs.loc[known, "p"], method="holm")[1]
-    comparison = Comparison(runs.data, protocol, str(own[0].claim), test, rope, accuracy, pairs)
+    comparison = Comparison(runs.data, protocol, str(own[0].claim), test, rope, accuracy, pairs, score, runs.unit)
     pairs["p_best"] = pairs["model"].map(best_of_all(accuracy))
     pairs["verdict"] = _verdicts(pairs, comparison.told_apart)
     return comparison
@@ -172,17 +180,40 @@ def _enough_for_nemenyi(accuracy) -> pd.DataFrame:
     return accuracy
 
 
-def _accuracy_by_fold(runs, protocol) -> tuple[pd.DataFrame | None, float]:
-    """Accuracy (folds by models, mean over the subjects of a fold), and how many trials a fold tests for one it learns.
+def _asked(runs, score, rope) -> tuple[str, float]:
+    """The score that fits the head, and the region of practical equivalence in its unit."""
+    fitting = ["MAE"] if runs.kind == "continuous" else ["accuracy", "Brier"]
+    score = score or fitting[0]
+    if score not in fitting:
+        raise GaitDataError(f"score '{score}' is none of '{runs.head}', which is {runs.kind}: {', '.join(fitting)}")
+    if score == "MAE":
+        if rope is None or rope <= 0:
+            raise GaitDataError(f"rope={rope}: say which error of '{runs.head}' does not matter ({runs.unit or 'number'})")
+        return score, rope
+    rope = ROPE if rope is None else rope
+    if not 0 < rope < 1:
+        raise GaitDataError(f"rope={rope} is no share of the trials between 0 and 1; 0.02 is 2 points of accuracy")
+    return score, rope
+
+
+def _score(table, score, classes):
+    """Of each trial, the higher the better: errors are negative."""
+    if score == "accuracy":
+        return (table["label"] == table["predicted"]).astype(float)
+    if score == "MAE":
+        return -(table["label"] - table["predicted"]).abs()
+    truth = table["label"].to_numpy()[:, None] == np.array(classes, dtype=object)
+    return -((table[classes].to_numpy() - truth) ** 2).sum(axis=1) / 2  # of two classes (p - truth)^2
+
+
+def _by_fold(runs, protocol, tested) -> tuple[pd.DataFrame | None, float]:
+    """Scores (folds by models, mean over the subjects of a fold), and how many trials a fold tests for one it learns.
 
     None where every trial is tested once: one value a subject says all, and nothing is shared between repeats.
     """
-    tested = runs.predictions()
-    tested = tested[tested["protocol"] == protocol]
     if not tested.duplicated(["model", "trial"]).any():
         return None, np.nan
-    correct = tested.assign(correct=tested["label"] == tested["predicted"])
-    by_subject = correct.groupby(["model", "fold", "subject"])["correct"].mean()
+    by_subject = tested.groupby(["model", "fold", "subject"])["score"].mean()
     folds = [fold for run in runs.runs if run.protocol == protocol for fold in run.folds]
     n_learnt = np.mean([len(fold.learnt["fitted_on"]) for fold in folds])  # what is only watched does not count
     test_ratio = tested.groupby(["model", "fold"]).size().mean() / n_learnt

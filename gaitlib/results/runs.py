@@ -309,9 +309,9 @@ class Runs:
             self._receipt.raise_leaks()
         return self._receipt
 
-    def compare(self, protocol: str | None = None, rope=0.02, test="wilcoxon"):
+    def compare(self, protocol: str | None = None, rope=None, test="wilcoxon", score: str | None = None):
         """Which model is better, pair by pair over subjects: :func:`gaitlib.results.pairs.compare`."""
-        return pairs.compare(self, protocol, rope, test)
+        return pairs.compare(self, protocol, rope, test, score)
 
     def calibration(self) -> pd.DataFrame:
         """Whether a model knows how sure it may be: :func:`gaitlib.results.calibration.calibration_table`."""

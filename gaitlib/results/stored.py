@@ -39,7 +39,7 @@ class About:
     trials, walks, subjects : int
     modalities : list of str
     targets : dict of str to [str, str, list of str]
-        Kind, unit and classes of everything that can be told of the trials.
+        Kind, unit and classes of what can be told of the trials besides the label.
     """
 
     name: str
@@ -54,7 +54,8 @@ class About:
     @classmethod
     def of(cls, trials) -> "About":
         walks, subjects = (int(trials.table[c].nunique()) for c in ("walk", "subject"))
-        targets = {name: [target.kind, target.unit, classes_of(name, target)] for name, target in trials.targets.items()}
+        declared = {name: trials.target(name) for name in trials.kinds}
+        targets = {name: [target.kind, target.unit, classes_of(name, target)] for name, target in declared.items()}
         return cls(
             trials.name, trials.digest(), trials.classes, len(trials), walks, subjects, list(trials.modalities), targets
         )

@@ -98,7 +98,7 @@ def _of_trials(classifier, trials) -> Part:
     _, samples = classifier.prepare(trials)
     subject_of = dict(zip(trials.ids, trials.subjects, strict=True))
     subjects = np.array([subject_of[t] for t in samples.trial], dtype=object)
-    return _part(classifier.network_, samples.inputs, subjects, trials.name)
+    return _part(classifier.for_head(None).network_, samples.inputs, subjects, trials.name)
 
 
 def _part(network, inputs, subject, data) -> Part:
