@@ -28,6 +28,7 @@ _WHERE = {
     "LeaveOneRepetitionOut": "gaitlib.protocols",
     "LeaveOneSubjectOut": "gaitlib.protocols",
     "RandomTrialSplit": "gaitlib.protocols",
+    "SubjectAndStimulusKFold": "gaitlib.protocols",
     "SubjectHoldout": "gaitlib.protocols",
     "SubjectKFold": "gaitlib.protocols",
     "TrialKFold": "gaitlib.protocols",

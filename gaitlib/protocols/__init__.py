@@ -4,6 +4,7 @@ from gaitlib.protocols.folds import KNOWN_PERSON, NEW_PERSON, Claim, Fold, Proto
 from gaitlib.protocols.groups import GroupKFold, LeaveOneGroupOut
 from gaitlib.protocols.known_people import LeaveOneRepetitionOut, RandomTrialSplit, TrialKFold
 from gaitlib.protocols.new_people import LeaveOneSubjectOut, SubjectHoldout, SubjectKFold
+from gaitlib.protocols.new_stimuli import SubjectAndStimulusKFold
 
 __all__ = [
     "Claim",
@@ -16,6 +17,7 @@ __all__ = [
     "NEW_PERSON",
     "Protocol",
     "RandomTrialSplit",
+    "SubjectAndStimulusKFold",
     "SubjectHoldout",
     "SubjectKFold",
     "TrialKFold",

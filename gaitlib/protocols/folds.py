@@ -37,7 +37,7 @@ KNOWN_PERSON = Claim("a new walk of a known person", ("walk",))
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Positions of the trials that are learnt from, watched by early stopping, and tested."""
+    """Positions of the trials that are learnt from, watched by early stopping, and tested; others stand in no part."""
 
     name: str
     train: np.ndarray
@@ -87,16 +87,16 @@ class Protocol(BaseEstimator):
         people_watched = unit and "subject" in self.claim.disjoint
         cut = ValidationCut(trials, unit)
         wholes = {whole: codes_of(trials, whole) for whole in dict.fromkeys(["walk", self.unit, *self.claim.disjoint])}
-        label, labels = pd.factorize(trials.labels, sort=True)
+        label, labels = pd.factorize(trials.labels, sort=True)  # -1 where it is missing
         folds = []
         for i, (name, test) in enumerate(test_sets):
-            rest = np.setdiff1d(np.arange(len(trials)), test, assume_unique=True)
+            rest = self._rest(trials, test)
             for whole, codes in wholes.items():
                 both = test[np.isin(codes[test], codes[rest])]
                 if len(both):
                     value = min(trials.table[whole].iloc[both])
                     raise GaitDataError(f"{self.name}, fold {name}: {whole} '{value}' stands on both sides")
-            missing = labels[np.bincount(label[rest], minlength=len(labels)) == 0]
+            missing = np.delete(labels, np.unique(label[rest][label[rest] >= 0]))
             if len(missing):
                 raise GaitDataError(
                     f"{self.name}, fold {name}: no {', '.join(missing)} among the training trials; "
@@ -113,6 +113,10 @@ class Protocol(BaseEstimator):
 
     def _test_sets(self, trials):
         raise NotImplementedError
+
+    def _rest(self, trials, test) -> np.ndarray:
+        """Trials that may be learnt from or watched where some are tested: all others, unless a protocol says less."""
+        return np.setdiff1d(np.arange(len(trials)), test, assume_unique=True)
 
 
 def repeated(protocol, splitter, y, groups) -> list:
@@ -131,14 +135,14 @@ def repeated(protocol, splitter, y, groups) -> list:
 def _check_table(trials) -> None:
     if len(trials) == 0:
         raise GaitDataError("no trials to split")
-    if trials.table["label"].isna().any():
-        first = trials.ids[trials.table["label"].isna()][0]
-        raise GaitDataError(f"{first} has no label; leave such trials out before evaluation")
+    unlabelled = trials.table["label"].isna().to_numpy()
+    if unlabelled.any() and not trials.kinds:  # where targets are declared, each may be missing
+        raise GaitDataError(f"{trials.ids[unlabelled][0]} has no label; leave such trials out before evaluation")
     people = trials.table.groupby("walk")["subject"].nunique()
     if people.max() > 1:
         raise GaitDataError(f"walk '{people.idxmax()}' has trials of two subjects; a walk is one event of one person")
-    if len(set(trials.labels)) < 2:
-        raise GaitDataError(f"only the class '{trials.labels[0]}' is there; at least two are needed")
+    if len(trials.classes) == 1:
+        raise GaitDataError(f"only the class '{trials.classes[0]}' is there; at least two are needed")
 
 
 def need(values, fewest, protocol, what) -> None:

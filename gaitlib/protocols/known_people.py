@@ -1,10 +1,11 @@
 """A new walk of a known person: no tested walk is learnt from, but its subject is."""
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from gaitlib.errors import GaitDataError
-from gaitlib.protocols.columns import units_of
+from gaitlib.protocols.columns import codes_of, units_of
 from gaitlib.protocols.folds import KNOWN_PERSON, Protocol, repeated
 
 
@@ -32,7 +33,7 @@ class TrialKFold(Protocol):
 
     def _test_sets(self, trials):
         _walks_of_each_class(trials, self.n_splits, self.name)
-        return repeated(self, StratifiedGroupKFold, trials.labels.astype(str), trials.walks.astype(str))
+        return repeated(self, StratifiedGroupKFold, codes_of(trials, "label"), trials.walks.astype(str))
 
 
 class LeaveOneRepetitionOut(Protocol):
@@ -96,8 +97,11 @@ class RandomTrialSplit(Protocol):
     def _test_sets(self, trials):
         _walks_of_each_class(trials, 2, self.name)
         walks = trials.table.groupby("walk", sort=True)["label"].first()
+        stratum = pd.factorize(walks, sort=True)[0]
+        if (stratum < 0).sum() == 1:  # a stratum of one walk cannot be split: it goes with the first
+            stratum = np.maximum(stratum, 0)
         _, tested = train_test_split(
-            walks.index.to_numpy(dtype=str), test_size=self.test, stratify=walks, random_state=self.seed
+            walks.index.to_numpy(dtype=str), test_size=self.test, stratify=stratum, random_state=self.seed
         )
         return [("split", np.flatnonzero(np.isin(trials.walks.astype(str), tested)))]
 

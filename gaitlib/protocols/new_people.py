@@ -4,7 +4,16 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, StratifiedGroupKFold
 
 from gaitlib.errors import GaitDataError
+from gaitlib.protocols.columns import codes_of
 from gaitlib.protocols.folds import NEW_PERSON, Protocol, need, repeated
+
+
+class _NameWithNumber:
+    """The name of :class:`LeaveOneSubjectOut`: of the class without a number, of an object with that of its people."""
+
+    def __get__(self, made, owner) -> str:
+        asked = made is not None and made.n_people is not None
+        return "leave-one-subject-out" + (f" ({made.n_people} people)" if asked else "")
 
 
 class LeaveOneSubjectOut(Protocol):
@@ -15,19 +24,45 @@ class LeaveOneSubjectOut(Protocol):
     validation : bool
         Hold back a fifth of the training subjects to stop training.
     seed : int
-        For the choice of validation subjects.
+        For the choice of validation subjects, and of the people.
+    n_people : int, optional
+        Test that many subjects, drawn at random, instead of all, where all take too long; the folds bear their names.
+        Each model still learns from all others.
+
+    Raises
+    ------
+    GaitDataError
+        From ``folds``: if there are fewer subjects than that.
+
+    Examples
+    --------
+    >>> from gaitlib import LeaveOneSubjectOut, synthetic_trials
+    >>> trials = synthetic_trials(n_subjects=5, n_walks=1, seed=0)
+    >>> made = LeaveOneSubjectOut(n_people=2, seed=1)
+    >>> made.name, [fold.name for fold in made.folds(trials)]
+    ('leave-one-subject-out (2 people)', ['subject02', 'subject03'])
     """
 
-    name = "leave-one-subject-out"
+    name = _NameWithNumber()
     claim = NEW_PERSON
 
-    def __init__(self, validation=True, seed=0):
+    def __init__(self, validation=True, seed=0, n_people=None):
         self.validation = validation
         self.seed = seed
+        self.n_people = n_people
 
     def _test_sets(self, trials):
         need(trials.subjects, 2, self.name, "subjects")
-        return [(str(s), test) for s, test in sorted(trials.table.groupby("subject").indices.items())]
+        test_sets = [(str(s), test) for s, test in sorted(trials.table.groupby("subject").indices.items())]
+        if self.n_people is None:
+            return test_sets
+        if self.n_people not in range(1, len(test_sets) + 1):
+            raise GaitDataError(
+                f"{self.name}: n_people must be a whole number from 1 to {len(test_sets)}, the number of subjects, not "
+                f"{self.n_people!r}"
+            )
+        drawn = np.random.default_rng(self.seed).choice(len(test_sets), self.n_people, replace=False)
+        return [test_sets[i] for i in sorted(drawn)]
 
 
 class SubjectKFold(Protocol):
@@ -58,7 +93,7 @@ class SubjectKFold(Protocol):
         subjects = trials.subjects.astype(str)
         need(subjects, self.n_splits, self.name, "subjects")
         if self.stratify:
-            return repeated(self, StratifiedGroupKFold, trials.labels.astype(str), subjects)
+            return repeated(self, StratifiedGroupKFold, codes_of(trials, "label"), subjects)
         return repeated(self, GroupKFold, subjects, subjects)
 
 
