@@ -61,7 +61,8 @@ def audit_split(trials, protocol, folds, copies: Copies) -> list[Finding]:
 def _labels(trials, shared):
     """Whether copies have the same label, and the trials of a walk, unless labels of many walks vary."""
     label = pd.Series(trials.labels, index=trials.ids)
-    differ = (label[shared["trial"]].to_numpy() != label[shared["other"]].to_numpy()).astype(bool)
+    one, two = (label[shared[which]].to_numpy() for which in ("trial", "other"))
+    differ = (one != two).astype(bool) & ~pd.isna(one) & ~pd.isna(two)
     if differ.any():
         pairs = [f"{r.trial} and {r.other}" for r in shared[differ].itertuples()]
         return "suspect", f"the same recording with two labels: {_first(pairs)}"

@@ -127,7 +127,7 @@ def _block_hashes(values, frames) -> np.ndarray:
         powers = np.multiply.accumulate(np.full(len(bits), FACTOR, np.uint64))
         back = np.multiply.accumulate(np.full(len(bits), pow(FACTOR, -1, 2**64), np.uint64))
         sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(of_frame * powers, dtype=np.uint64)])
-        return _mixed((sums[frames:] - sums[:-frames]) * back[: len(sums) - frames])
+        return _mixed((sums[frames:] - sums[:-frames]) * back[: max(0, len(sums) - frames)])  # a trial may be shorter
 
 
 def _mixed(hashes) -> np.ndarray:

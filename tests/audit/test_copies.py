@@ -82,6 +82,13 @@ def test_a_copy_under_another_name_is_found_whole_and_cut():
             assert found["share"].tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("n_frames", [1, 9, 31, 32])
+def test_trials_shorter_than_a_stretch_are_read(n_frames):
+    rng = np.random.default_rng(0)
+    values = [*rng.normal(size=(3, n_frames, 1)), rng.normal(size=(200, 1))]
+    assert all(table.empty for table in find_copies(trials_of(values, list("abcd"))))
+
+
 def test_missing_values_do_not_hide_a_copy():
     values = np.random.default_rng(0).normal(size=(4, 90, 3))
     values[0, 20:24, 1] = np.nan
