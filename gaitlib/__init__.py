@@ -13,6 +13,7 @@ _WHERE = {
     "TrialSet": "gaitlib.trials",
     "concat": "gaitlib.trials",
     "load_trials": "gaitlib.datasets",
+    "load_empatica_e4": "gaitlib.datasets",
     "synthetic_trials": "gaitlib.datasets.synthetic",
     "GaitClassifier": "gaitlib.classifier",
     "GaitRegressor": "gaitlib.classifier",

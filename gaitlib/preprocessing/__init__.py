@@ -4,6 +4,15 @@ from gaitlib.preprocessing.coding import AutoencoderCode
 from gaitlib.preprocessing.events import gait_events
 from gaitlib.preprocessing.frames import Frames, variance_score
 from gaitlib.preprocessing.gait_cycle import GaitParameters, cycles, gait_parameters
+from gaitlib.preprocessing.heartbeats import EcgFeatures, PulseFeatures, inverted
+from gaitlib.preprocessing.per_subject import ScalePerSubject
+from gaitlib.preprocessing.physiology import (
+    LevelFeatures,
+    MovementFeatures,
+    SkinConductanceFeatures,
+    channel_quality,
+    quality_table,
+)
 from gaitlib.preprocessing.samples import Samples, Tensors
 from gaitlib.preprocessing.signals import FillMissing, RepairFrames
 from gaitlib.preprocessing.skeleton import (
@@ -17,12 +26,14 @@ from gaitlib.preprocessing.skeleton import (
 from gaitlib.preprocessing.statistics import SequenceLength, SummaryStatistics
 from gaitlib.preprocessing.step import Step
 from gaitlib.preprocessing.stride import CutStride, MeanCycle
-from gaitlib.preprocessing.waveforms import LowPass, ScaleBodyWeight, StandardiseTrial, TimeNormalise
+from gaitlib.preprocessing.waveforms import BandPass, LowPass, ScaleBodyWeight, StandardiseTrial, TimeNormalise
 from gaitlib.preprocessing.windows import Crop
 
 __all__ = [
-    "AddJointAngles", "AddVelocity", "AlignHeading", "AutoencoderCode", "CentrePelvis", "Crop", "CutStride",
-    "FillMissing", "Frames", "GaitParameters", "LowPass", "MeanCycle", "RepairFrames", "Samples", "ScaleBodyWeight",
-    "ScaleStature", "SelectJoints", "SequenceLength", "StandardiseTrial", "Step", "SummaryStatistics", "Tensors",
-    "TimeNormalise", "cycles", "gait_events", "gait_parameters", "variance_score",
+    "AddJointAngles", "AddVelocity", "AlignHeading", "AutoencoderCode", "BandPass", "CentrePelvis", "Crop",
+    "CutStride", "EcgFeatures", "FillMissing", "Frames", "GaitParameters", "LevelFeatures", "LowPass", "MeanCycle",
+    "MovementFeatures", "PulseFeatures", "RepairFrames", "Samples", "ScaleBodyWeight", "ScalePerSubject",
+    "ScaleStature", "SelectJoints", "SequenceLength", "SkinConductanceFeatures", "StandardiseTrial", "Step",
+    "SummaryStatistics", "Tensors", "TimeNormalise", "channel_quality", "cycles", "gait_events", "gait_parameters",
+    "inverted", "quality_table", "variance_score",
 ]  # fmt: skip

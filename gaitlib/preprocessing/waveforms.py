@@ -80,22 +80,57 @@ class LowPass(Step):
         return trials.with_modality(self.modality, replace(m, values=values))
 
     def _smooth(self, place, values, time_s) -> np.ndarray:
-        if time_s is None or len(time_s) < 2:
-            raise GaitDataError(f"{place}: a cut-off in Hz needs 2 frames with times or more; give rate_hz= or time_s=")
-        rate_hz = _even_rate_hz(place, time_s)
-        if not self.cutoff_hz < rate_hz / 2:
-            raise GaitDataError(
-                f"{place}: {rate_hz:g} frames a second hold frequencies below {rate_hz / 2:g} Hz only; "
-                f"a cut-off of {self.cutoff_hz:g} Hz must be lower"
-            )
-        padding = int(np.ceil(PADDING_PERIODS * rate_hz / self.cutoff_hz))
-        if len(values) <= padding:
-            raise GaitDataError(
-                f"{place}: {len(values)} frames are too short for a cut-off of {self.cutoff_hz:g} Hz, which needs more "
-                f"than {padding}; remove this trial or raise the cut-off"
-            )
-        low_pass = butter(self.order, self.cutoff_hz, fs=rate_hz, output="sos")
-        return sosfiltfilt(low_pass, values, axis=0, padlen=padding).astype(np.float32)
+        return _zero_phase(place, values, time_s, self.order, "lowpass", self.cutoff_hz)
+
+
+class BandPass(Step):
+    """Keep a band of frequencies of every channel, by a Butterworth filter forwards and backwards.
+
+    As for :class:`LowPass`, order and cut-offs are those of one pass, and nothing is shifted in time. The defaults are
+    those of an electroencephalogram: below lies drift, above muscles and mains hum.
+
+    Parameters
+    ----------
+    low_hz, high_hz : float
+    order : int
+    modality : str
+
+    Raises
+    ------
+    GaitDataError
+        On ``transform``, as for :class:`LowPass`; a trial must last longer than two periods of ``low_hz``.
+
+    Examples
+    --------
+    >>> from gaitlib.trials import TrialSet
+    >>> time_s = np.arange(2560) / 128
+    >>> waves = [np.sin(2 * np.pi * hz * time_s) for hz in (0.05, 10, 60)]
+    >>> trials = TrialSet.from_arrays({"eeg": [np.column_stack(waves)]}, rate_hz=128, subject=["a"])
+    >>> kept = BandPass().fit_transform(trials).modality("eeg").values[0]
+    >>> np.abs(kept[640:1920]).max(axis=0).round(1).tolist()
+    [0.0, 1.0, 0.0]
+    """
+
+    def __init__(self, low_hz=0.5, high_hz=45.0, order=4, modality="eeg"):
+        self.low_hz = low_hz
+        self.high_hz = high_hz
+        self.order = order
+        self.modality = modality
+
+    def _transform(self, trials):
+        m = sequence(trials, self.modality)
+        require_finite(trials, self.modality)
+        edges = (self.low_hz, self.high_hz)
+        if not (all(isinstance(hz, numbers.Real) for hz in edges) and 0 < self.low_hz < self.high_hz < np.inf):
+            raise GaitDataError(f"BandPass needs a low and a higher frequency above 0 Hz, not {edges}")
+        if not (isinstance(self.order, numbers.Integral) and self.order >= 1):
+            raise GaitDataError(f"BandPass needs a whole number from 1 as its order, not {self.order}")
+        values = m.values.copy()
+        for i, trial in enumerate(trials.ids):
+            if values[i] is not None:
+                place = f"{trial}, modality '{self.modality}'"
+                values[i] = _zero_phase(place, values[i], m.time_s[i], self.order, "bandpass", edges)
+        return trials.with_modality(self.modality, replace(m, values=values))
 
 
 class ScaleBodyWeight(Step):
@@ -253,8 +288,29 @@ def require_points(step) -> None:
         raise GaitDataError(f"{type(step).__name__} needs 2 points or more, not {step.n_points}")
 
 
-def _even_rate_hz(place, time_s) -> float:
-    """Frames a second of evenly spaced times."""
+def _zero_phase(place, values, time_s, order, kind, edges_hz) -> np.ndarray:
+    """Filtered forwards and backwards, float32; the highest edge must be below half of the frame rate."""
+    if time_s is None or len(time_s) < 2:
+        raise GaitDataError(f"{place}: a cut-off in Hz needs 2 frames with times or more; give rate_hz= or time_s=")
+    rate_hz = even_rate_hz(place, time_s)
+    lowest_hz, highest_hz = np.min(edges_hz), np.max(edges_hz)
+    if not highest_hz < rate_hz / 2:
+        raise GaitDataError(
+            f"{place}: {rate_hz:g} frames a second hold frequencies below {rate_hz / 2:g} Hz only; "
+            f"a cut-off of {highest_hz:g} Hz must be lower"
+        )
+    padding = int(np.ceil(PADDING_PERIODS * rate_hz / lowest_hz))
+    if len(values) <= padding:
+        raise GaitDataError(
+            f"{place}: {len(values)} frames are too short for a cut-off of {lowest_hz:g} Hz, which needs more "
+            f"than {padding}; remove this trial or raise the cut-off"
+        )
+    passes = butter(order, edges_hz, kind, fs=rate_hz, output="sos")
+    return sosfiltfilt(passes, values, axis=0, padlen=padding).astype(np.float32)
+
+
+def even_rate_hz(place, time_s) -> float:
+    """Frames a second of evenly spaced times, at least two; refuses others, naming the place."""
     grid_s, step_s = np.linspace(time_s[0], time_s[-1], len(time_s), retstep=True)
     if not (step_s > 0 and (np.abs(time_s - grid_s) <= UNEVEN * step_s).all()):
         raise GaitDataError(

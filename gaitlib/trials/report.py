@@ -6,9 +6,13 @@ import pandas as pd
 
 COUNTS = ("frames_read", "frames_kept", "cut_rows", "garbage", "non_advancing", "minute_wraps", "gaps")
 REPAIRS = ("cut_rows", "garbage", "non_advancing", "minute_wraps")
-KEPT_AS_THEY_ARE = {  # counted by layouts of two files a trial
+KEPT_AS_THEY_ARE = {  # counted by some layouts
     "without_partner": "files without their partner, used alone",
     "spikes": "pressure images with spikes, kept",
+    "uncovered": "signals that some windows lack",
+    "left_out": "signals of recordings with windows that no signal covers, left out",
+    "missing": "signals with missing values, kept as NaN",
+    "flat": "signals with flat windows, kept",
 }
 
 
@@ -24,7 +28,9 @@ class LoadReport:
         garbage frames dropped, frames dropped because time did not advance, minute wraps undone, gaps in time
         (left as they are: velocities divide by the true time step). Layouts with two files a trial add
         ``without_partner`` (1 where the trial's other file is not there) and ``spikes`` (cells of a pressure image
-        far above all their neighbours, left as they are).
+        far above all their neighbours, left as they are). Layouts whose trials are windows of a recording add
+        ``rate_hz``, ``windows``, ``uncovered`` (windows that the signal does not cover, which lack it), ``left_out``
+        (windows of the recording that no signal covers), ``missing`` (values) and ``flat`` (windows of one value).
     ignored : list of str
         Files that do not belong to the layout.
     seconds : float

@@ -28,7 +28,7 @@ class RowFormat:
     ----------
     separators : bytes
         What stands between the numbers of a row, in order. The last one parts columns; others part the numbers
-        within a column, as in a time text.
+        within a column, as in a time text. Nothing where a row is one number: an empty row is then a missing one.
     holds : str
         What the file should hold, in words.
     first_column : str
@@ -44,7 +44,7 @@ class RowFormat:
 
     @property
     def comma(self) -> bytes:
-        return self.separators[-1:]
+        return self.separators[-1:] or b","
 
     @property
     def n_columns(self) -> int:
@@ -168,8 +168,8 @@ def _parse_lines(name: str, content: bytes, row_format: RowFormat) -> np.ndarray
         raise GaitDataError(f"{name}: the file is empty")
     comma, n_columns = row_format.comma.decode(), row_format.n_columns
     within_columns = row_format.separators.decode().split(comma)
-    numbered = enumerate(content.decode("latin-1").split("\n"), start=1)
-    lines = [(number, line.strip(" \r")) for number, line in numbered if line.strip(" \r")]
+    numbered = enumerate(content.decode("latin-1").rstrip().split("\n"), start=1)
+    lines = [(number, line.strip(" \r")) for number, line in numbered if line.strip(" \r") or n_columns == 1]
     table = []
     for number, line in lines:
         columns = line.split(comma)
