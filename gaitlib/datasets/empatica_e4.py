@@ -227,7 +227,7 @@ def _read_recordings(tree, kinds: tuple[Kind, ...], skip_bad) -> tuple[dict[Plac
         lacking = [f"{kind.file}.csv" for kind in SIGNALS if kind.modality not in signals]
         for signal in signals.values() if lacking else ():
             notes = [signal.row.get("reason"), f"without {', '.join(lacking)} beside it"]
-            signal.row |= {"without_partner": 1, "reason": "; ".join(filter(None, notes))}
+            signal.row.update(without_partner=1, reason="; ".join(filter(None, notes)))
     return {place: signals for place, signals in recordings.items() if signals}, rows, read
 
 

@@ -23,18 +23,18 @@ SHORTEST_BREATHING_S = 15
 
 
 class _BeatFeatures(WindowFeatures):
-    """Numbers told by the beats that a subclass finds with ``_beats(signal, rate_hz)``."""
+    """Numbers told by the beats that a subclass finds with ``_beats(nk, signal, rate_hz)``."""
 
     features = (
         "heart_rate", "mean_nn_ms", "sdnn_ms", "rmssd_ms", "pnn50_percent", "respiratory_rate", "beats_share",
     )  # fmt: skip
 
     def _tell(self, place, channels, values, rate_hz):
-        signal = values[:, _channel(place, channels, self.channel)]
+        nk, signal = neurokit(), values[:, _channel(place, channels, self.channel)]
         if np.ptp(signal) == 0:
             return None
         try:
-            beats_s = np.asarray(self._beats(signal, rate_hz)) / rate_hz
+            beats_s = np.asarray(self._beats(nk, signal, rate_hz)) / rate_hz
         except FOUND_NOTHING:
             return None
         return _tell_beats(beats_s, len(signal) / rate_hz)
@@ -49,8 +49,9 @@ class PulseFeatures(_BeatFeatures):
     left out, and what is told of neighbouring intervals takes plausible neighbours only. Under four there is no number.
 
     Beats are those of Elgendi et al. (2013), as neurokit2 finds them. A beat is told to a sample: at 64 Hz to 16 ms,
-    which is below what ``rmssd_ms`` can mean. Breaths are the peaks of the heart rate's rhythm between 0.1 and 0.4 Hz,
-    which in many people, and in all at times, is weak.
+    which is below what ``rmssd_ms`` can mean. Mains hum is filtered away, but for signals of less than some 80 Hz:
+    there it folds into the pulse (60 Hz at 64 Hz to 4 Hz), which bears a tenth of its own size. Breaths are the peaks
+    of the heart rate's rhythm between 0.1 and 0.4 Hz, which in many people, and in all at times, is weak.
 
     Parameters
     ----------
@@ -75,8 +76,7 @@ class PulseFeatures(_BeatFeatures):
         self.modality = modality
         self.channel = channel
 
-    def _beats(self, signal, rate_hz):
-        nk = neurokit()
+    def _beats(self, nk, signal, rate_hz):
         return nk.ppg_findpeaks(nk.ppg_clean(signal, sampling_rate=rate_hz), sampling_rate=rate_hz)["PPG_Peaks"]
 
 
@@ -102,8 +102,7 @@ class EcgFeatures(_BeatFeatures):
         self.modality = modality
         self.channel = channel
 
-    def _beats(self, signal, rate_hz):
-        nk = neurokit()
+    def _beats(self, nk, signal, rate_hz):
         upright, _ = nk.ecg_invert(signal, sampling_rate=rate_hz)
         clean = nk.ecg_clean(upright, sampling_rate=rate_hz)
         return nk.ecg_peaks(clean, sampling_rate=rate_hz)[1]["ECG_R_Peaks"]
@@ -122,7 +121,7 @@ def inverted(trials, modality="ecg", channel=None) -> np.ndarray:
     GaitDataError
         As for :class:`PulseFeatures`.
     """
-    m, told = sequence(trials, modality), np.zeros(len(trials), bool)
+    nk, m, told = neurokit(), sequence(trials, modality), np.zeros(len(trials), bool)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for i, (trial, values, time_s) in enumerate(zip(trials.ids, m.values, m.time_s, strict=True)):
@@ -130,9 +129,9 @@ def inverted(trials, modality="ecg", channel=None) -> np.ndarray:
             whole = None if values is None or len(values) < 2 else whole_signal(values)
             if whole is None or time_s is None:
                 continue
-            signal = whole[:, _channel(place, m.channels, channel)]
+            signal, rate_hz = whole[:, _channel(place, m.channels, channel)], even_rate_hz(place, time_s)
             try:
-                told[i] = neurokit().ecg_invert(signal, sampling_rate=even_rate_hz(place, time_s))[1]
+                told[i] = nk.ecg_invert(signal, sampling_rate=rate_hz)[1]
             except FOUND_NOTHING:
                 continue
     return told
@@ -154,7 +153,7 @@ def _tell_beats(beats_s, lasts_s) -> list[float] | None:
     if plausible.sum() < FEWEST_INTERVALS:
         return None
     kept_ms = 1000 * nn[plausible]
-    steps_ms = 1000 * np.diff(nn)[plausible[1:] & plausible[:-1]]
+    steps_ms = np.round(1000 * np.diff(nn)[plausible[1:] & plausible[:-1]], 6)  # 50 ms is not more than 50 ms
     rmssd, pnn50 = np.nan, np.nan
     if len(steps_ms):
         rmssd, pnn50 = np.sqrt(np.mean(steps_ms**2)), 100 * np.mean(np.abs(steps_ms) > 50)
