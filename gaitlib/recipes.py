@@ -205,10 +205,14 @@ def _modalities(trials, entry) -> list[str]:
         return [n for kind in entry.reads for n in by_kind[kind]] or by_kind["image"]
     names = []
     for kind in entry.reads:
-        if len(by_kind[kind]) != 1:
+        if kind == "sequences" and by_kind["sequence"]:
+            names += by_kind["sequence"]
+            continue
+        if len(by_kind.get(kind, ())) != 1:
+            what = kind if kind == "sequences" else f"one {kind}"
             have = ", ".join(f"{n} ({m.kind})" for n, m in trials.modalities.items())
             raise GaitDataError(
-                f"'{entry.name}' reads one {kind}, and these trials have {have}; take another model, or choose with "
+                f"'{entry.name}' reads {what}, and these trials have {have}; take another model, or choose with "
                 "GaitClassifier(steps=...)"
             )
         names += by_kind[kind]

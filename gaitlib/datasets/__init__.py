@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from gaitlib import trials
-from gaitlib.datasets import azure_pressure, clinical_grf, empatica_e4, gait_signature, kinect_v2, tools
+from gaitlib.datasets import amigos, azure_pressure, clinical_grf, empatica_e4, gait_signature, kinect_v2, tools
+from gaitlib.datasets.amigos import load_amigos
 from gaitlib.datasets.empatica_e4 import load_empatica_e4, state_changes
 from gaitlib.datasets.tools import cache, files
+from gaitlib.datasets.tools.amigos_writer import write_amigos
 from gaitlib.datasets.tools.azure_pressure_writer import write_azure_pressure
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import repair
@@ -20,9 +22,13 @@ LAYOUTS = {
     "clinical ground-reaction forces": clinical_grf,
     "gait signatures": gait_signature,
     "Empatica E4 wristband": empatica_e4,
+    "AMIGOS": amigos,
 }
 
-__all__ = ["LoadReport", "load_empatica_e4", "load_trials", "state_changes", "write_azure_pressure"]
+__all__ = [
+    "LoadReport", "load_amigos", "load_empatica_e4", "load_trials", "state_changes", "write_amigos",
+    "write_azure_pressure",
+]  # fmt: skip
 
 
 def load_trials(path, skip_bad: bool = False, use_cache: bool = True) -> TrialSet:

@@ -82,6 +82,25 @@ class HalfMask(layers.Layer):
         return keras.KerasTensor((frame_mask.shape[0], frames and -(-frames // 2)), dtype="bool")
 
 
+@keras.saving.register_keras_serializable("gaitlib")
+class StridedMask(layers.Layer):
+    """The mask after a convolution that starts a step every ``stride`` frames: a step is real if its first frame is."""
+
+    def __init__(self, stride, **settings):
+        super().__init__(**settings)
+        self.stride = stride
+
+    def call(self, frame_mask):
+        return frame_mask[:, :: self.stride]
+
+    def compute_output_spec(self, frame_mask):
+        frames = frame_mask.shape[1]
+        return keras.KerasTensor((frame_mask.shape[0], frames and -(-frames // self.stride)), dtype="bool")
+
+    def get_config(self):
+        return {**super().get_config(), "stride": self.stride}
+
+
 def sequence_input(inputs, model_name):
     """The input of a model that reads one sequence, and the mask of its real frames."""
     if len(inputs) != 1 or len(next(iter(inputs.values()))) != 2:

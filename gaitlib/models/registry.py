@@ -46,8 +46,8 @@ class ModelInfo:
         ``build(inputs, heads, **parameters) -> keras.Model`` with linear outputs, or for estimators
         ``build(seed, kind, **parameters) -> scikit-learn classifier``, or regressor where the kind is "continuous".
     reads : tuple of str
-        Kinds of the modalities that it reads: "sequence", "image", "static". One of each, but for summary statistics,
-        which are taken of all.
+        Kinds of the modalities that it reads: "sequence", "image", "static", one of each; or "sequences", all of them.
+        Summary statistics are taken of all.
     prepared : str
         How they are prepared: one of ``PREPARATIONS``.
     network : bool
@@ -87,7 +87,8 @@ class ModelInfo:
         """Shapes that a network can read, by modality; by default those of the study that it comes from."""
         names = {"sequence": "grf" if self.prepared == "whole" else "skeleton", "image": "pressure"}
         sizes = {"sequence": sequence or PREPARATIONS[self.prepared], "image": image}
-        return {names[kind]: sizes[kind] for kind in self.reads}
+        kinds = ["sequence" if kind == "sequences" else kind for kind in self.reads]  # it reads one, too
+        return {names[kind]: sizes[kind] for kind in kinds}
 
 
 LABEL = "label"  # the head that tells the class; builders of users get it under this name too

@@ -14,6 +14,7 @@ from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, KINECT_V2_JOINTS, sk
 CLASSICAL = ("majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket")
 SLOW = "gru_cnn_fusion"  # a minute a fold
 CODED_TWICE = "gru_cnn_fusion_encoded"  # it trains the autoencoder of encoded_gru once more
+SIGNALS = ("sequences",)  # models that read several signals of a body belong to another study
 
 
 def complete(trials) -> TrialSet:
@@ -45,8 +46,8 @@ def training(chosen: Profile, name: str) -> Training:
 
 
 def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
-    """Every model that can read the trials, with the settings of the profile."""
-    names = [n for n in recipes.readable(trials) if not models.info(n).lacking]
+    """Every model of this study that can read the trials, with the settings of the profile."""
+    names = [n for n in recipes.readable(trials) if not models.info(n).lacking and models.info(n).reads != SIGNALS]
     return {
         name: GaitClassifier(name, training=training(chosen, name))
         for name in names

@@ -41,7 +41,7 @@ def test_available_splits_by_what_is_wanted():
 def test_every_model_says_what_it_is_and_where_it_is_from(name):
     model = info(name)
     assert model.name == name
-    assert set(model.reads) <= {"sequence", "image", "static"}
+    assert set(model.reads) <= {"sequence", "sequences", "image", "static"}
     assert len(model.reference) > 10
     assert model.build.__doc__
 

@@ -13,7 +13,7 @@ from gaitlib.studies import base, published
 from gaitlib.studies import gait_recognition as study
 
 # Of another study: they read sequences of one length, which walks of several seconds are not.
-WAVEFORM_MODELS = set(gaitlib.models.available(prepared="whole"))
+OTHER_STUDIES = {*gaitlib.models.available(prepared="whole"), *gaitlib.models.available(reads=("sequences",))}
 
 
 def test_data_come_from_the_argument_the_environment_the_folder_or_are_synthetic(
@@ -49,7 +49,7 @@ def test_without_pressure_the_fusion_models_are_left_out_in_a_sentence(tiny_tria
     sentence = study.left_out(tiny_trials, base.profile("quick"))
     assert sentence.startswith("These recordings hold skeleton only, so ")
     assert set(sentence[len("These recordings hold skeleton only, so ") : -len(" are left out.")].split(", ")) == (
-        set(gaitlib.models.available(classifies=True)) - set(every) - WAVEFORM_MODELS
+        set(gaitlib.models.available(classifies=True)) - set(every) - OTHER_STUDIES
     )
     assert set(study.feature_strategies(base.profile("quick"), tiny_trials, every)) == {"gru"}
     assert not study.fusion(every)
@@ -73,7 +73,7 @@ def test_trials_of_ones_own_are_handed_on(tiny_trials):
 
 def test_with_pressure_every_classifier_is_tried():
     trials = gaitlib.synthetic_trials(2, 1)
-    tried = set(gaitlib.models.available(classifies=True)) - WAVEFORM_MODELS
+    tried = set(gaitlib.models.available(classifies=True)) - OTHER_STUDIES
     full = base.profile("full")
     assert set(study.classifiers(full, trials)) == tried
     assert study.left_out(trials, full) == ""

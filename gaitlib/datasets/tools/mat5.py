@@ -31,7 +31,7 @@ LONGEST_NAME = 63  # of a variable, as MATLAB has it
 MOST_DIMENSIONS = 32
 
 
-def read_mat5(name: str, content: bytes, wanted) -> tuple[list[str], dict[str, np.ndarray]]:
+def read_mat5(name: str, content: bytes, wanted, numeric_cells=False) -> tuple[list[str], dict[str, np.ndarray]]:
     """The variables of a MATLAB 5 to 7 file.
 
     Parameters
@@ -41,13 +41,16 @@ def read_mat5(name: str, content: bytes, wanted) -> tuple[list[str], dict[str, n
     content : bytes
     wanted : collection of str
         Variables to read; others are passed over.
+    numeric_cells : bool
+        Whether the cells of a cell array may hold numbers, too.
 
     Returns
     -------
     names : list of str
         All variables.
     variables : dict of str to ndarray
-        Numbers as they are stored; a cell array as objects, each a str, or None where the cell is something else.
+        Numbers as they are stored; a cell array as objects, each a str, an ndarray where cells may hold numbers, or
+        None where the cell is something else.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def read_mat5(name: str, content: bytes, wanted) -> tuple[list[str], dict[str, n
     try:
         if order is None:
             raise ValueError("no header of one")
-        return _variables(content[HEADER:], order, wanted)
+        return _variables(content[HEADER:], order, wanted, numeric_cells)
     except _Refused as error:
         raise GaitDataError(f"{name}: {error}") from None
     except (ValueError, zlib.error) as error:
@@ -115,7 +118,7 @@ class _Reader:
         return np.frombuffer(data, self.order + NUMBERS[kind])
 
 
-def _variables(content: bytes, order: str, wanted) -> tuple[list[str], dict]:
+def _variables(content: bytes, order: str, wanted, numeric_cells: bool) -> tuple[list[str], dict]:
     file, names, read = _Reader(memoryview(content), order), [], {}
     room = min(LARGEST_RATIO * max(HEADER + len(content), 1000), LARGEST_UNPACKED)
     while file.at < len(content):
@@ -133,7 +136,7 @@ def _variables(content: bytes, order: str, wanted) -> tuple[list[str], dict]:
         names.append(variable)
         if variable in wanted:
             if array_class == CELL:
-                read[variable] = _cells(array, shape)
+                read[variable] = _cells(array, shape, numeric_cells)
             elif FIRST_NUMERIC <= array_class <= LAST_NUMERIC:
                 read[variable] = _numeric(array, shape, is_complex)
             else:
@@ -172,7 +175,7 @@ def _numeric(array: _Reader, shape, is_complex: bool) -> np.ndarray:
     return values.reshape(shape, order="F")
 
 
-def _cells(array: _Reader, shape) -> np.ndarray:
+def _cells(array: _Reader, shape, numeric: bool) -> np.ndarray:
     size = math.prod(shape)
     if size > MOST_CELLS:
         raise _Refused(f"{size} cells are declared; a layout has at most {MOST_CELLS}")
@@ -181,13 +184,20 @@ def _cells(array: _Reader, shape) -> np.ndarray:
         kind, data = array.element()
         if kind != MATRIX:
             raise ValueError(f"a cell of type {kind}")
-        cells[i] = _text(_Reader(data, array.order)) if len(data) else None
+        cells[i] = _content(_Reader(data, array.order), numeric) if len(data) else None
     return cells.reshape(shape, order="F")
 
 
-def _text(cell: _Reader) -> str | None:
+def _content(cell: _Reader, numeric: bool) -> str | np.ndarray | None:
+    """The text of a cell or, where they are asked for, its numbers; None where it holds something else."""
+    _, array_class, shape, is_complex = _array_header(cell)
+    if numeric and FIRST_NUMERIC <= array_class <= LAST_NUMERIC:
+        return _numeric(cell, shape, is_complex)
+    return _text(cell, array_class, shape)
+
+
+def _text(cell: _Reader, array_class: int, shape) -> str | None:
     """The text of a cell; None where it holds something else than one line of it."""
-    _, array_class, shape, _ = _array_header(cell)
     if array_class != CHAR or len(shape) != 2 or shape[0] != 1:
         return None
     kind, data = cell.element()

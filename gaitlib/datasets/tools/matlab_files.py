@@ -9,7 +9,7 @@ from gaitlib.datasets.tools.mat5 import read_mat5
 from gaitlib.errors import GaitDataError
 
 
-def read_variables(tree: FileTree, name: str, required=(), optional=()) -> dict[str, np.ndarray]:
+def read_variables(tree: FileTree, name: str, required=(), optional=(), numeric_cells=False) -> dict[str, np.ndarray]:
     """The named variables of a MATLAB file (version 5 to 7).
 
     Parameters
@@ -19,6 +19,8 @@ def read_variables(tree: FileTree, name: str, required=(), optional=()) -> dict[
         The file.
     required, optional : sequence of str
         Names of variables; others are not read.
+    numeric_cells : bool
+        Whether the cells of a cell array may hold numbers, too.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def read_variables(tree: FileTree, name: str, required=(), optional=()) -> dict[
         If the file cannot be read, is of version 7.3, unpacks to over 200 times its size, or lacks a variable; see
         :func:`gaitlib.datasets.tools.mat5.read_mat5`.
     """
-    names, read = read_mat5(name, tree.read(name), {*required, *optional})
+    names, read = read_mat5(name, tree.read(name), {*required, *optional}, numeric_cells)
     if missing := [variable for variable in required if variable not in read]:
         raise GaitDataError(f"{name}: no variable '{missing[0]}'; it has {', '.join(names) or 'none'}")
     return read
