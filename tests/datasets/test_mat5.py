@@ -124,3 +124,19 @@ def test_nothing_is_made_that_is_only_declared():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3 * 200 * len(zeros)
+
+
+def test_cells_hold_numbers_where_they_are_asked_for():
+    cells = np.array([["a", "bc"], [np.arange(6.0).reshape(2, 3), np.empty((0, 0))]], dtype=object)
+    content = written({"cells": cells})
+    assert read(content, "cells")["cells"][1].tolist() == [None, None]
+    found = read_mat5("a.mat", content, ["cells"], numeric_cells=True)[1]["cells"]
+    assert found[0].tolist() == ["a", "bc"]
+    np.testing.assert_array_equal(found[1, 0], cells[1, 0])
+    assert found[1, 1].shape == (0, 0)
+
+
+def test_a_cell_of_numbers_that_declares_more_than_it_holds_is_refused():
+    inner = matrix(6, (9, 9), element(9, bytes(8)), name=b"")
+    with pytest.raises(GaitDataError, match=r"1 numbers for the shape \(9, 9\)"):
+        read_mat5("a.mat", file_of(matrix(1, (1, 1), inner)), ["a"], numeric_cells=True)

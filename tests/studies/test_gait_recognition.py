@@ -13,7 +13,8 @@ from gaitlib.studies import base, published
 from gaitlib.studies import gait_recognition as study
 
 # Of another study: they read sequences of one length, which walks of several seconds are not.
-OTHER_STUDIES = {*gaitlib.models.available(prepared="whole"), *gaitlib.models.available(reads=("sequences",))}
+WAVEFORM_MODELS = set(gaitlib.models.available(prepared="whole"))
+OTHER_STUDIES = WAVEFORM_MODELS | set(gaitlib.models.available(reads=("sequences",)))
 
 
 def test_data_come_from_the_argument_the_environment_the_folder_or_are_synthetic(

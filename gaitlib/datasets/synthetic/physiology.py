@@ -126,27 +126,28 @@ def synthetic_physiology(
 def synthetic_responses(
     n_subjects=8, n_segments=(4, 4, 4, 4, 8, 8), segment_s=20.0, effect=1.0, stimulus_effect=0.5, seed=0
 ) -> pd.DataFrame:
-    """The exact truth behind :func:`synthetic_physiology`: how each body answers in each trial, in the same order.
+    """The exact truth behind :func:`synthetic_physiology`: how each body answers in each trial.
 
     Parameters as there.
 
     Returns
     -------
     pandas.DataFrame
-        ``trial`` and the fields of :class:`Response`; ``log_beta`` is the mean over the channels.
+        The table of the trials, and beside it the fields of :class:`Response`; ``log_beta`` is the mean over the
+        channels.
 
     Examples
     --------
-    >>> synthetic_responses(n_subjects=1, n_segments=(2,)).columns[:3].tolist()
-    ['trial', 'heart_rate_bpm', 'skin_conductance_us']
+    >>> synthetic_responses(n_subjects=1, n_segments=(2,))[["trial", "heart_rate_bpm"]].round().values.tolist()
+    [['p01/video01/00', 65.0], ['p01/video01/01', 75.0]]
     """
     frames = _samples(n_subjects, n_segments, segment_s, effect, stimulus_effect)
-    tables = []
+    rows = []
     for row, response, _ in _watched(n_subjects, n_segments, effect, stimulus_effect, seed):
-        told = {f.name: getattr(response, f.name) for f in fields(response)}
-        trials = [_segment_row(row, segment, frames)["trial"] for segment in range(len(row["valence"]))]
-        tables.append(pd.DataFrame({"trial": trials} | told | {"log_beta": response.log_beta.mean(axis=1)}))
-    return pd.concat(tables, ignore_index=True)
+        for segment in range(len(row["valence"])):
+            told = {f.name: float(np.mean(getattr(response, f.name)[segment])) for f in fields(response)}
+            rows.append(_segment_row(row, segment, frames) | told)
+    return pd.DataFrame(rows)
 
 
 def _samples(n_subjects, n_segments, segment_s, effect, stimulus_effect) -> int:
