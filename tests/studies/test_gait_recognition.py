@@ -149,4 +149,4 @@ def test_folds_at_once_are_bound_by_cores_and_memory(monkeypatch):
 def test_waveforms_are_read_by_the_models_of_the_signature_study():
     rng = np.random.default_rng(0)
     forces = gaitlib.TrialSet.from_arrays({"grf": list(rng.normal(size=(4, 101, 6)))}, subject=["a", "a", "b", "b"])
-    assert set(study.classifiers(base.profile("quick"), forces)) >= WAVEFORM_MODELS
+    assert set(study.classifiers(base.profile("quick"), forces)) >= set(gaitlib.models.available(prepared="whole"))
