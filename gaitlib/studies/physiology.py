@@ -1,0 +1,50 @@
+"""The choices of the physiological study: which recordings, which heads, what trees and networks read of them."""
+
+import os
+
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from gaitlib.classifier import GaitClassifier, GaitRegressor
+from gaitlib.datasets import load_trials
+from gaitlib.datasets.synthetic import synthetic_physiology
+from gaitlib.evaluation.optimism import UngroupedRandomSplit
+from gaitlib.models import Builder
+from gaitlib.preprocessing import (
+    EcgFeatures,
+    Frames,
+    LevelFeatures,
+    MovementFeatures,
+    PulseFeatures,
+    SkinConductanceFeatures,
+    SummaryStatistics,
+    Tensors,
+)
+from gaitlib.protocols import LeaveOneSubjectOut
+from gaitlib.studies.base import Profile
+from gaitlib.training import Training
+from gaitlib.trials import TrialSet
+
+WRISTBAND = ("stress", "heart_rate", "respiratory_rate")
+FILM = ("valence", "arousal", "transition")
+FEATURES = {  # what a window of a signal says in a few numbers
+    "bvp": PulseFeatures,
+    "ecg": EcgFeatures,
+    "eda": SkinConductanceFeatures,
+    "gsr": SkinConductanceFeatures,
+    "acc": MovementFeatures,
+    "temperature": LevelFeatures,
+    "eeg": LevelFeatures,
+}
+
+
+def heads(trials) -> list[str]:
+    """What is told of these trials: stress and two rates, or valence, arousal and transition."""
+    return [name for name in (*WRISTBAND, *FILM) if name in trials.kinds]
+
+
+def with_features(trials) -> TrialSet:
+    """The trials with a static modality of numbers for each signal; none of the steps learns, so folds stay apart."""
+    steps = [FEATURES[name](name) for name in trials.modalities if name in FEATURES]
+    return make_pipeline(*steps).fit_transform(trials)
