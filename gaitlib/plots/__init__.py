@@ -1,5 +1,6 @@
 """Every figure: functions that take trials or stored results and return a matplotlib Figure."""
 
+from gaitlib.plots.agreement import bland_altman
 from gaitlib.plots.comparison import critical_difference
 from gaitlib.plots.comparison import pairs as comparison_pairs
 from gaitlib.plots.confidence import reliability
@@ -21,6 +22,7 @@ from gaitlib.plots.worse_recordings import robustness
 __all__ = [
     "MovingFigure",
     "before_and_after",
+    "bland_altman",
     "class_probabilities",
     "comparison_pairs",
     "confusion_matrices",
