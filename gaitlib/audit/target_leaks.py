@@ -1,9 +1,8 @@
 """Inputs that tell a target of the same trial outright: perhaps both were computed from one signal."""
 
-from math import comb
-
 import numpy as np
 import pandas as pd
+from scipy.special import gammaln
 
 from gaitlib.audit.receipt import Finding
 from gaitlib.targets import as_labels, binary_classes
@@ -151,7 +150,7 @@ def _separated(levels, labels, classes, person) -> dict | None:
         below, above = (np.where(np.isnan(v), fill, v) for v, fill in ((no, np.inf), (no, -np.inf)))
         up &= ~both | (least.min(axis=0, initial=np.inf) > above.max(axis=0, initial=-np.inf))
         down &= ~both | (most.max(axis=0, initial=-np.inf) < below.min(axis=0, initial=np.inf))
-        log_chance -= [np.log(comb(a + b, a)) if a and b else 0 for a, b in zip(n_yes, n_no, strict=True)]
+        log_chance -= gammaln(n_yes + n_no + 1) - gammaln(n_yes + 1) - gammaln(n_no + 1)  # ways to choose the yes
         asked += both
     possible = (asked >= FEWEST_PEOPLE) & (log_chance < np.log(CHANCE / levels.shape[1]))
     if not possible.any():

@@ -15,8 +15,8 @@ TOLD_APART = 10  # people by colour and marker; more are grey
 def bland_altman(predictions, head: str, unit: str = "", data: str = ""):
     """Difference of predicted and true value against their mean, with bias and 95 % limits of agreement.
 
-    Each point is a trial; people are told apart by colour and marker where they are ten or fewer. The limits allow for several
-    trials of each person (:func:`gaitlib.results.continuous_scores.limits_of_agreement`).
+    Each point is a trial; people are told apart by colour and marker where they are ten or fewer. The limits allow for
+    several trials of each person (:func:`gaitlib.results.continuous_scores.limits_of_agreement`).
 
     Parameters
     ----------

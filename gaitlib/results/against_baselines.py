@@ -66,7 +66,7 @@ def differences_to_baselines(predictions, baselines, classes=()) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def against_baselines(predictions, baselines, classes=()) -> pd.DataFrame:
+def baseline_verdicts(predictions, baselines, classes=()) -> pd.DataFrame:
     """Whether each model beats its baselines, and by how much the best of them.
 
     A model beats its baselines where it beats every one that knows no more of the tested person than the model does,

@@ -16,7 +16,7 @@ def known(predictions) -> pd.DataFrame:
     return predictions[predictions["label"].notna() & predictions["predicted"].notna()]
 
 
-def binary_scores(predictions, classes) -> dict:
+def binary_head_scores(predictions, classes) -> dict:
     """Scores of a binary head of one model under one protocol, for one row of a table.
 
     Where both classes are known of at least two people and of half of all, every score is that of each such person, and
@@ -47,7 +47,7 @@ def binary_scores(predictions, classes) -> dict:
     --------
     >>> table = pd.DataFrame({"subject": list("aabb"), "label": ["no", "yes"] * 2, "yes": [0.1, 0.8, 0.7, 0.6]})
     >>> table = table.assign(no=1 - table["yes"], predicted=["no", "yes", "yes", "yes"])
-    >>> row = binary_scores(table, ["no", "yes"])
+    >>> row = binary_head_scores(table, ["no", "yes"])
     >>> row["over"], row["AUROC"], row["sensitivity"], round(row["Brier"], 3)
     ('people', 0.5, 1.0, 0.175)
     """

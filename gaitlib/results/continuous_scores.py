@@ -112,7 +112,7 @@ def correlation_within(predictions) -> float:
     return float(both / np.sqrt(a * b)) if min(a, b) > smallest else np.nan
 
 
-def continuous_scores(predictions) -> dict:
+def continuous_head_scores(predictions) -> dict:
     """Scores of a continuous head of one model under one protocol, for one row of a table.
 
     Parameters
@@ -133,7 +133,7 @@ def continuous_scores(predictions) -> dict:
     --------
     >>> import pandas as pd
     >>> table = pd.DataFrame({"subject": list("aabb"), "label": [1.0, 2, 3, 4], "predicted": [1.0, 3, 3, 6]})
-    >>> row = continuous_scores(table)
+    >>> row = continuous_head_scores(table)
     >>> row["MAE"], row["worst person"], row["R2"]
     (0.75, 'b 1', 0.0)
     """

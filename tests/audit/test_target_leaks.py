@@ -138,5 +138,11 @@ def test_missing_values_constant_channels_and_missing_targets_say_nothing():
     assert told["stress"][0] == "ok"
 
 
+def test_hundreds_of_trials_of_a_person_are_counted_too():
+    """Of 240 trials there are more orders than a float has digits for."""
+    told = found(recorded(n_people=2, n_trials=240, leak=lambda h, s: s.astype(float)))
+    assert told["stress"][0] == "suspect"
+
+
 def test_without_targets_there_is_nothing_to_find(tiny_trials):
     assert input_leaks(tiny_trials, LeaveOneSubjectOut()) == []

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from gaitlib import GaitDataError, LeaveOneSubjectOut, Target, TrialSet
-from gaitlib.results.against_baselines import against_baselines, differences_to_baselines
+from gaitlib.results.against_baselines import baseline_verdicts, differences_to_baselines
 from gaitlib.results.baselines import (
     PREVIOUS,
     SAME_SEGMENT,
@@ -14,7 +14,7 @@ from gaitlib.results.baselines import (
     baseline_predictions,
     without_first_minutes,
 )
-from gaitlib.results.binary_scores import binary_scores
+from gaitlib.results.binary_scores import binary_head_scores
 
 CLASSES = ["no stress", "stress"]
 FIRST = "own first 2 minutes (known)"
@@ -129,7 +129,7 @@ def test_the_layout_is_that_of_predictions_and_the_scores_apply():
         for column in ("subject", "walk", "protocol"):
             assert (both[f"{column}_x"] == both[f"{column}_y"]).all()
         assert both["label_x"].fillna("-").tolist() == both["label_y"].fillna("-").tolist()
-    mean = binary_scores(found[found["model"] == TRAINING_MEAN], CLASSES)
+    mean = binary_head_scores(found[found["model"] == TRAINING_MEAN], CLASSES)
     assert mean["AUROC"] == 0.5
     assert 0 < mean["Brier"] < 0.3
     known = found["predicted"].notna()
@@ -227,14 +227,14 @@ def test_a_model_that_is_the_baseline_does_not_beat_it():
     predictions, baselines, _ = compared(trials, "rate", zero)
     same = baselines[baselines["model"] == TRAINING_MEAN].assign(model="copy")
     same["predicted"] *= 1 + 1e-12  # rounding
-    (row,) = against_baselines(same, baselines[baselines["model"] == TRAINING_MEAN]).to_dict("records")
+    (row,) = baseline_verdicts(same, baselines[baselines["model"] == TRAINING_MEAN]).to_dict("records")
     assert (row["beats its baselines"], row["difference"]) == ("no", 0)
 
 
 def test_a_perfect_model_beats_all_that_is_asked_and_the_words_name_each():
     trials = recorded(missing=0, **STIMULI)
     predictions, baselines, _ = compared(trials, "rate", lambda t, f: t.table["rate"].to_numpy()[f.test], 2)
-    (row,) = against_baselines(predictions, baselines).to_dict("records")
+    (row,) = baseline_verdicts(predictions, baselines).to_dict("records")
     assert row["beats its baselines"] == "yes"
     assert row["error"] == 0
     assert row["best baseline"] in (TRAINING_MEAN, TRAINING_MEDIAN, SAME_SEGMENT)
@@ -253,7 +253,7 @@ def test_a_model_that_beats_the_mean_and_not_the_same_segment_does_not_beat_its_
     predictions, baselines, _ = compared(trials, "rate", lambda t, f: 0.8 * film[f.test] + 4)
     pairs = differences_to_baselines(predictions, baselines).set_index("baseline")["beats"]
     assert (pairs[TRAINING_MEAN], pairs[SAME_SEGMENT]) == ("yes", "no")
-    (row,) = against_baselines(predictions, baselines).to_dict("records")
+    (row,) = baseline_verdicts(predictions, baselines).to_dict("records")
     assert (row["beats its baselines"], row["best baseline"]) == ("no", SAME_SEGMENT)
 
 
@@ -263,7 +263,7 @@ def test_what_only_the_person_could_tell_is_shown_and_not_asked_for():
     drift = 5 * trials.table["start_s"].to_numpy() / 30
     trials = trials.with_target("rate", Target("continuous", drift))
     predictions, baselines, _ = compared(trials, "rate", lambda t, f: drift[f.test] + 6 + f.test % 2)
-    (row,) = against_baselines(predictions, baselines).to_dict("records")
+    (row,) = baseline_verdicts(predictions, baselines).to_dict("records")
     assert row["beats its baselines"] == "yes"
     assert row["in words"].endswith(f"{PREVIOUS}: no")
 
@@ -271,7 +271,7 @@ def test_what_only_the_person_could_tell_is_shown_and_not_asked_for():
 def test_without_a_baseline_there_is_no_verdict():
     predictions, baselines, _ = compared(recorded(), "rate", zero)
     with pytest.raises(GaitDataError, match="'model' has no baseline under leave-one-subject-out"):
-        against_baselines(predictions, baselines[baselines["model"] == PREVIOUS])
+        baseline_verdicts(predictions, baselines[baselines["model"] == PREVIOUS])
 
 
 def useless(kind, rng, head):
@@ -310,7 +310,7 @@ def test_useless_models_beat_nothing_in_twenty_seeds(kind, head):
         trials = recorded(n_people=10, n_trials=6, seed=seed)
         skewed = np.exp((trials.table["rate"].to_numpy() - 70) / 8)
         trials = trials.with_target("rate", Target("continuous", skewed))
-        (row,) = against_baselines(*compared(trials, head, useless(kind, rng, head))).to_dict("records")
+        (row,) = baseline_verdicts(*compared(trials, head, useless(kind, rng, head))).to_dict("records")
         beaten += row["beats its baselines"] == "yes"
     assert beaten <= 2
 
@@ -329,6 +329,6 @@ def test_models_that_know_something_beat_them_in_sixteen_of_twenty_seeds(head):
             told = 1 / (1 + np.exp(-0.95 * (x - 0.475) - np.log(0.4 / 0.6)))
         else:  # as far as it can be trusted
             told = 70 + 0.76 * (told - 70)
-        (row,) = against_baselines(*compared(trials, head, lambda t, f, told=told: told[f.test])).to_dict("records")
+        (row,) = baseline_verdicts(*compared(trials, head, lambda t, f, told=told: told[f.test])).to_dict("records")
         beaten += row["beats its baselines"] == "yes"
     assert beaten >= 16

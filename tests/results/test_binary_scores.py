@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from gaitlib.results.binary_scores import OVER_PEOPLE, POOLED, binary_scores
+from gaitlib.results.binary_scores import OVER_PEOPLE, POOLED, binary_head_scores
 from gaitlib.results.intervals import bounded_interval
 
 CLASSES = ["no stress", "stress"]
@@ -44,7 +44,7 @@ def random_table(seed, n_people=6, n_trials=30, skill=1.0, one_class=False):
 @given(seed=st.integers(0, 999))
 def test_scores_over_people_are_the_means_of_those_of_scikit_learn(seed):
     table = random_table(seed)
-    row = binary_scores(table, CLASSES)
+    row = binary_head_scores(table, CLASSES)
     people = [own for _, own in table.groupby("subject") if own["y"].nunique() == 2]
     assert (row["over"], row["people with both classes"]) == (OVER_PEOPLE, len(people))
     for name, score in OF_SKLEARN.items():
@@ -61,7 +61,7 @@ def test_scores_over_people_are_the_means_of_those_of_scikit_learn(seed):
 @given(seed=st.integers(0, 999))
 def test_pooled_scores_are_those_of_scikit_learn_on_all_trials(seed):
     table = random_table(seed, one_class=True)
-    row = binary_scores(table, CLASSES)
+    row = binary_head_scores(table, CLASSES)
     assert (row["over"], row["people with both classes"]) == (POOLED, 0)
     for name, score in OF_SKLEARN.items():
         assert row[name] == pytest.approx(score(table)), name
@@ -74,7 +74,7 @@ def test_the_bootstrap_takes_the_rows_of_each_person_as_often_as_drawn(monkeypat
     monkeypatch.setattr("gaitlib.results.binary_scores.DRAWS", 60)
     monkeypatch.setattr("gaitlib.results.binary_scores.AT_ONCE", 25)
     table = random_table(3, n_people=7, n_trials=8, one_class=True)
-    row = binary_scores(table, CLASSES)
+    row = binary_head_scores(table, CLASSES)
     own = [part for _, part in table.groupby("subject")]
     draws = np.random.default_rng(0).multinomial(7, np.full(7, 1 / 7), 60)
     drawn = [pd.concat([part for part, n in zip(own, counts, strict=True) for _ in range(n)]) for counts in draws]
@@ -89,7 +89,7 @@ def test_over_people_where_half_of_them_have_both_classes(n_both, over):
     table = random_table(1)
     single = table["subject"].astype(int) >= n_both
     table.loc[single, "label"] = CLASSES[0]
-    row = binary_scores(table, CLASSES)
+    row = binary_head_scores(table, CLASSES)
     assert (row["over"], row["people with both classes"], row["people"]) == (over, n_both, 6)
 
 
@@ -97,8 +97,8 @@ def test_unknown_targets_are_counted_and_not_scored():
     table = random_table(1)
     for missing in (None, np.nan):
         with_unknown = table.assign(label=table["label"].where(np.arange(len(table)) % 3 > 0, missing))
-        row = binary_scores(with_unknown, CLASSES)
-        rest = binary_scores(table[np.arange(len(table)) % 3 > 0], CLASSES)
+        row = binary_head_scores(with_unknown, CLASSES)
+        rest = binary_head_scores(table[np.arange(len(table)) % 3 > 0], CLASSES)
         assert row.pop("without target") == 60
         assert rest.pop("without target") == 0
         assert row == rest
@@ -106,7 +106,7 @@ def test_unknown_targets_are_counted_and_not_scored():
 
 def test_useless_probabilities_are_chance_and_the_share_of_positives():
     table = random_table(1).assign(stress=0.3, **{"no stress": 0.7})
-    row = binary_scores(table, CLASSES)
+    row = binary_head_scores(table, CLASSES)
     assert row["AUROC"] == 0.5
     assert row["PR-AUC"] == pytest.approx(row["share positive"])
 
@@ -115,7 +115,7 @@ def test_useless_probabilities_are_chance_and_the_share_of_positives():
 def test_too_little_to_score_gives_nan_and_no_warning(rows, recwarn):
     table = random_table(1)
     few = table[(table["y"] == 1)].head(rows)
-    row = binary_scores(few, CLASSES)
+    row = binary_head_scores(few, CLASSES)
     assert np.isnan(row["AUROC"])
     assert row["trials"] == rows
     assert not recwarn.list

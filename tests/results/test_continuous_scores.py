@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from gaitlib.results.continuous_scores import continuous_scores, correlation_within, error_by_subject, limits_of_agreement
+from gaitlib.results.continuous_scores import continuous_head_scores, correlation_within, error_by_subject, limits_of_agreement
 from gaitlib.results.intervals import subject_interval
 
 
@@ -29,7 +29,7 @@ def random_table(seed, n_people=6, n_trials=12):
 @given(seed=st.integers(0, 999))
 def test_errors_are_those_of_scikit_learn(seed):
     table = random_table(seed)
-    row = continuous_scores(table)
+    row = continuous_head_scores(table)
     each = [metrics.mean_absolute_error(own["label"], own["predicted"]) for _, own in table.groupby("subject")]
     assert error_by_subject(table).tolist() == pytest.approx(each)
     assert row["MAE"] == pytest.approx(np.mean(each))
@@ -41,15 +41,15 @@ def test_errors_are_those_of_scikit_learn(seed):
 
 def test_a_person_with_many_trials_weighs_no_more():
     table = pd.DataFrame({"subject": ["a"] * 9 + ["b"], "label": 0.0, "predicted": [1.0] * 9 + [5.0]})
-    assert continuous_scores(table)["MAE"] == 3
-    assert continuous_scores(table)["bias"] == 3
+    assert continuous_head_scores(table)["MAE"] == 3
+    assert continuous_head_scores(table)["bias"] == 3
 
 
 def test_unknown_targets_are_counted_and_not_scored():
     table = random_table(1)
     gone = np.arange(len(table)) % 4 == 0
-    row = continuous_scores(table.assign(label=table["label"].mask(gone)))
-    rest = continuous_scores(table[~gone])
+    row = continuous_head_scores(table.assign(label=table["label"].mask(gone)))
+    rest = continuous_head_scores(table[~gone])
     assert row.pop("without target") == gone.sum()
     assert rest.pop("without target") == 0
     assert row == rest
@@ -61,12 +61,12 @@ def test_the_correlation_within_people_is_that_of_centred_values():
     assert correlation_within(table) == pytest.approx(np.corrcoef(centred.T)[0, 1])
     who = table.assign(predicted=table.groupby("subject")["label"].transform("mean"))
     assert np.isnan(correlation_within(who))  # who is high is told, when is not
-    assert continuous_scores(who)["R2"] > 0.3
+    assert continuous_head_scores(who)["R2"] > 0.3
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_too_little_to_score_gives_nan_and_no_warning(rows, recwarn):
-    row = continuous_scores(random_table(1).head(rows))
+    row = continuous_head_scores(random_table(1).head(rows))
     assert row["trials"] == rows
     assert np.isnan(row["limit low"])
     assert np.isnan(row["MAE low"])
