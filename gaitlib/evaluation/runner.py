@@ -15,6 +15,7 @@ from gaitlib import saving
 from gaitlib.audit.checks import audit_learnt, audit_split
 from gaitlib.audit.copies import find_copies
 from gaitlib.audit.receipt import Receipt
+from gaitlib.audit.target_leaks import input_leaks
 from gaitlib.classifier import GaitClassifier
 from gaitlib.errors import GaitDataError
 from gaitlib.estimator import GaitEstimator
@@ -104,7 +105,7 @@ def benchmark(
     folds_of = {protocol.name: protocol.folds(judged) for protocol in protocols}
     about = About.of(trials)
     copies = _copies_of(trials, about.digest)
-    found = {p.name: audit_split(judged, p, folds_of[p.name], copies) for p in protocols}
+    found = {p.name: audit_split(judged, p, folds_of[p.name], copies) + input_leaks(trials, p) for p in protocols}
     if strict:
         Receipt(sum(found.values(), []), trials.name).raise_leaks()
     if has_gpu():

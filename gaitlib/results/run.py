@@ -9,6 +9,7 @@ import pandas as pd
 from gaitlib.protocols.folds import Claim
 from gaitlib.results import scores
 from gaitlib.results.stored import FoldResult
+from gaitlib.results.thresholds import predictions_after_thresholds
 
 LABEL = "label"  # the only head where nothing else was asked for
 
@@ -68,3 +69,12 @@ class Run:
             if len(places):
                 folds.append((fold, places))
         return folds
+
+    def called_by(self, thresholds: pd.DataFrame, classes) -> "Run":
+        """The same run with the classes of a binary head called by the threshold of each fold."""
+        folds = []
+        for fold in self.folds:
+            where = {"model": self.model, "protocol": self.protocol, "fold": fold.name}
+            table = predictions_after_thresholds(fold.predictions.assign(**where), thresholds, classes)
+            folds.append(replace(fold, predictions=table.drop(columns=[*where, "threshold"])))
+        return replace(self, folds=folds)

@@ -2,16 +2,18 @@
 
 import copy
 import html
-import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from gaitlib.audit.threshold_source import audit_thresholds
 from gaitlib.errors import GaitDataError
 from gaitlib.results import calibration, card, pairs, scores, tables
 from gaitlib.results.intervals import limit_in_words
 from gaitlib.results.run import LABEL, Run
+from gaitlib.results.thresholds import fold_thresholds
 from gaitlib.results.stored import TEXT_COLUMNS, About, FoldResult
 
 class Runs:
@@ -157,6 +159,52 @@ class Runs:
         """
         return self.for_head(head).table(per) if head is not None else tables.models_table(self, per)
 
+    def against_baselines(self, minutes: float | None = None) -> pd.DataFrame:
+        """Models beside what can be said without any signal, on the same folds and trials, and a verdict in words.
+
+        Parameters
+        ----------
+        minutes : float, optional
+            Beside the other baselines the person's own mean of the first minutes, which then leave every row.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a model or baseline (:func:`gaitlib.results.baselines.baseline_predictions`) and protocol, with the
+            scores of :meth:`table`; of models also "beats its baselines" and "in words"
+            (:func:`gaitlib.results.against_baselines.baseline_verdicts`).
+
+        Raises
+        ------
+        GaitDataError
+            If the trials are not there: their targets are needed.
+        """
+        return tables.baselines_table(self, minutes)
+
+    def thresholds(self, score: str = "balanced accuracy") -> pd.DataFrame:
+        """The threshold of a binary head in each fold, chosen on its validation predictions, and where it came from:
+        :func:`gaitlib.results.thresholds.fold_thresholds`."""
+        if self.kind != "binary":
+            raise GaitDataError(f"'{self.head}' is {self.kind}: only binary heads have a threshold")
+        return fold_thresholds(self.predictions(), self.predictions("validation"), self.classes, score)
+
+    def at_thresholds(self, thresholds: pd.DataFrame | None = None, score: str = "balanced accuracy") -> "Runs":
+        """The same runs with the classes called by thresholds in place of 0.5; the audit says where these came from.
+
+        Parameters
+        ----------
+        thresholds : pandas.DataFrame, optional
+            ``model``, ``protocol``, ``fold``, ``threshold``; default :meth:`thresholds`.
+        score : {"balanced accuracy", "F1"}
+            What they maximise.
+        """
+        chosen = self.thresholds(score) if thresholds is None else thresholds
+        found = audit_thresholds(chosen, self.predictions("validation"), self.predictions(), self.classes, score)
+        view = copy.copy(self)
+        view.runs = [run.called_by(chosen, self.classes) for run in self.runs]
+        view._receipt = replace(self._receipt, findings=[*self._receipt.findings, *found])
+        return view
+
     def failures(self) -> pd.DataFrame:
         """One row a fold that failed: model, protocol, fold, reason."""
         rows = [(run.model, run.protocol, fold, why) for run in self.runs for fold, why in run.failed.items()]
@@ -165,22 +213,7 @@ class Runs:
     def gap_in_words(self) -> str:
         """How much better each model looks where the test subjects are known, one sentence a model (Markdown)."""
         self._require_classes("a gap of accuracies")
-        table, sentences = self.table().dropna(subset="accuracy"), []
-        of_strangers = {run.protocol for run in self.runs if run.on_new_people}
-        for model, own in table.groupby("model", sort=False):
-            is_new = own["protocol"].isin(of_strangers)
-            new, known = own[is_new], own[~is_new]
-            for (_, a), (_, b) in itertools.product(new.iterrows(), known.iterrows()):
-                points = 100 * (b["accuracy"] - a["accuracy"])
-                more = "more" if points >= 0 else "less"
-                sentences.append(
-                    f"- **{model}** is right on {a['accuracy']:.1%} of the trials of {a['claim']} ({a['protocol']}, "
-                    f"{a['subjects']} subjects, SD {a['SD']:.3f}, worst subject {a['worst subject']}). "
-                    f"The {b['protocol']} says {b['accuracy']:.1%}: {abs(points):.1f} points {more}."
-                )
-        if not sentences:
-            return "Nothing to compare: only one kind of protocol was run."
-        return "\n".join([f"{self.data}:", "", *sentences])
+        return tables.gap_in_words(self)
 
     def save_tables(self, folder) -> Path:
         """Write table, accuracies by subject, results by class, confusions, predictions and failures as CSV files."""

@@ -1,8 +1,13 @@
 """The table of all models: one row a model and protocol, with the scores of the kind of the head."""
 
+import itertools
+
 import pandas as pd
 
+from gaitlib.errors import GaitDataError
 from gaitlib.results import calibration, scores
+from gaitlib.results.against_baselines import baseline_verdicts
+from gaitlib.results.baselines import baseline_predictions, without_first_minutes
 from gaitlib.results.binary_scores import binary_scores
 from gaitlib.results.continuous_scores import continuous_scores, error_by_subject
 
@@ -52,6 +57,49 @@ def models_table(runs, per="trial") -> pd.DataFrame:
     scored = dict.fromkeys(name for row in rows for name in row if name not in others)
     columns = [*first, *(SCORES if runs.kind != "continuous" else ()), *scored, *named, "failed folds", *wide, *own]
     return pd.DataFrame(rows, columns=columns).astype({"parameters": "Int64"})
+
+
+def baselines_table(runs, minutes=None) -> pd.DataFrame:
+    """Models and baselines on the same trials, and whether each model beats them: see
+    :meth:`gaitlib.results.Runs.against_baselines`."""
+    if runs.trials is None:
+        raise GaitDataError("baselines need the trials: open_runs(folder, trials=...)")
+    rows = []
+    for protocol, said in runs.predictions().groupby("protocol", sort=False):
+        learnt = {f.name: f.learnt for run in runs.runs if run.protocol == protocol for f in run.folds}
+        training = {name: [*own["fitted_on"], *own["watched"]] for name, own in learnt.items()}
+        if minutes is not None:
+            said = without_first_minutes(said, runs.trials, minutes)
+        baselines = baseline_predictions(runs.trials, runs.head, said, training, minutes)
+        verdicts = baseline_verdicts(said, baselines, runs.classes).set_index("model")
+        for table in (said, baselines):
+            for model, own in table.groupby("model", sort=False):
+                row = {"data": runs.data, "model": model, "protocol": protocol, "subjects": own["subject"].nunique()}
+                row |= {"trials": len(own), **_scores(own.dropna(subset="predicted"), runs)}
+                if model in verdicts.index:
+                    row |= verdicts.loc[model, ["beats its baselines", "in words"]].to_dict()
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def gap_in_words(runs) -> str:
+    """How much better each model looks where the test subjects are known: :meth:`gaitlib.results.Runs.gap_in_words`."""
+    table, sentences = runs.table().dropna(subset="accuracy"), []
+    of_strangers = {run.protocol for run in runs.runs if run.on_new_people}
+    for model, own in table.groupby("model", sort=False):
+        is_new = own["protocol"].isin(of_strangers)
+        new, known = own[is_new], own[~is_new]
+        for (_, a), (_, b) in itertools.product(new.iterrows(), known.iterrows()):
+            points = 100 * (b["accuracy"] - a["accuracy"])
+            more = "more" if points >= 0 else "less"
+            sentences.append(
+                f"- **{model}** is right on {a['accuracy']:.1%} of the trials of {a['claim']} ({a['protocol']}, "
+                f"{a['subjects']} subjects, SD {a['SD']:.3f}, worst subject {a['worst subject']}). "
+                f"The {b['protocol']} says {b['accuracy']:.1%}: {abs(points):.1f} points {more}."
+            )
+    if not sentences:
+        return "Nothing to compare: only one kind of protocol was run."
+    return "\n".join([f"{runs.data}:", "", *sentences])
 
 
 def _scores(predictions, runs) -> dict:

@@ -1,29 +1,14 @@
 """The choices of the physiological study: which recordings, which heads, what trees and networks read of them."""
 
-import os
+from sklearn.pipeline import make_pipeline
 
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-
-from gaitlib.classifier import GaitClassifier, GaitRegressor
-from gaitlib.datasets import load_trials
-from gaitlib.datasets.synthetic import synthetic_physiology
-from gaitlib.evaluation.optimism import UngroupedRandomSplit
-from gaitlib.models import Builder
 from gaitlib.preprocessing import (
     EcgFeatures,
-    Frames,
     LevelFeatures,
     MovementFeatures,
     PulseFeatures,
     SkinConductanceFeatures,
-    SummaryStatistics,
-    Tensors,
 )
-from gaitlib.protocols import LeaveOneSubjectOut
-from gaitlib.studies.base import Profile
-from gaitlib.training import Training
 from gaitlib.trials import TrialSet
 
 WRISTBAND = ("stress", "heart_rate", "respiratory_rate")
