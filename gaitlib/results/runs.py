@@ -147,8 +147,8 @@ class Runs:
         - failed folds: their number; see :meth:`failures`. Scores are NaN where all failed;
         - "sensitivity <class>" and "specificity <class>": means over subjects; intervals are in :meth:`per_class`;
         - "accuracy <subject>": of every tested subject;
-        - of a binary head also what :func:`gaitlib.results.binary_scores.binary_scores` gives;
-        - of a continuous head, in place of all scores, what :func:`gaitlib.results.continuous_scores.continuous_scores`
+        - of a binary head also what :func:`gaitlib.results.binary_scores.binary_head_scores` gives;
+        - of a continuous head, in place of all scores, what :func:`gaitlib.results.continuous_scores.continuous_head_scores`
           gives, and "MAE <subject>".
 
         Parameters

@@ -8,8 +8,8 @@ from gaitlib.errors import GaitDataError
 from gaitlib.results import calibration, scores
 from gaitlib.results.against_baselines import baseline_verdicts
 from gaitlib.results.baselines import baseline_predictions, without_first_minutes
-from gaitlib.results.binary_scores import binary_scores
-from gaitlib.results.continuous_scores import continuous_scores, error_by_subject
+from gaitlib.results.binary_scores import binary_head_scores
+from gaitlib.results.continuous_scores import continuous_head_scores, error_by_subject
 
 SCORES = ("accuracy", "low", "high", "t_low", "t_high", "SD", "worst subject", "macro F1", "loss", "calibration error")
 RESOURCES = {  # of a fold: name in the table, and how folds are put together
@@ -106,9 +106,9 @@ def _scores(predictions, runs) -> dict:
     """The scores of one model under one protocol, by the kind of the head."""
     if runs.kind == "continuous":
         errors = error_by_subject(predictions).add_prefix("MAE ")
-        return {n: v for n, v in continuous_scores(predictions).items() if n not in COUNTED} | errors.to_dict()
+        return {n: v for n, v in continuous_head_scores(predictions).items() if n not in COUNTED} | errors.to_dict()
     row = scores.overall_scores(predictions, runs.classes)
     row["calibration error"] = calibration.predicted_class_error(predictions, runs.classes)
     if runs.kind == "binary":
-        row |= {n: v for n, v in binary_scores(predictions, runs.classes).items() if n not in COUNTED}
+        row |= {n: v for n, v in binary_head_scores(predictions, runs.classes).items() if n not in COUNTED}
     return row
