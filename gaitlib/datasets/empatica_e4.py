@@ -5,7 +5,7 @@ Layout: a folder a person with ``BVP.csv``, ``EDA.csv``, ``ACC.csv``, ``TEMP.csv
 
 **The rates are an algorithm's output**, not a measurement of their own: heart rate is what the device made of the pulse
 wave (its own ``HR.csv``, shifted by one second), respiratory rate was computed from the pulse wave. So ``HR.csv`` and
-``IBI.csv`` hold the answer and are no inputs, but where ``derived=True`` asks for them.
+``IBI.csv`` hold the answer and are no inputs, but where ``derived=True`` asks for them. ``tags.csv`` is not read.
 
 References
 ----------
@@ -141,9 +141,12 @@ def load(tree: FileTree, skip_bad: bool = False, window_s=60.0, hop_s=None, deri
             for signal in signals.values():
                 signal.row.update(status="skipped", reason=str(error))
     if not trials:
-        raise GaitDataError(f"{tree.path}: no window of any of {len(recordings)} recordings; what was wrong: {rows}")
+        why = next((row["reason"] for row in rows if row["status"] == "skipped"), "")
+        raise GaitDataError(f"{tree.path}: no window of any of {len(recordings)} recordings; see what was wrong: {why}")
     table = pd.DataFrame([row for row, _ in trials])
     if label_rows:
+        told = (*KINDS, "labelled_seconds")  # of nobody, where all who have labels were left out
+        table = table.assign(**{name: np.nan for name in told if name not in table})
         label_rows[0]["frames_kept"] = int(table.pop("labelled_seconds").sum())
     modalities = {kind.modality: _modality(kind, [cuts.get(kind.modality) for _, cuts in trials]) for kind in kinds}
     modalities = {name: m for name, m in modalities.items() if m.present().any()}
@@ -261,6 +264,11 @@ def _labels_by_subject(subjects: set[str], seconds, label_rows) -> dict[str, pd.
     known = {of_number[p]: part for p, part in seconds.groupby("person") if p in of_number}
     lost = [f"{p:g}" for p in seconds["person"].unique() if p not in of_number]
     without = sorted(subjects - set(known))
+    if not known:
+        raise GaitDataError(
+            f"{label_rows[0]['file']}: the labels are of {', '.join(lost)}, the recordings of {', '.join(without)}: no "
+            f"number agrees; name the folder of participant {lost[0]} 'S{lost[0]}', or take the labels away"
+        )
     notes = [label_rows[0].get("reason", "")]
     notes += [f"labels without a recording: {', '.join(lost)}"] * bool(lost)
     notes += [f"recordings without labels: {', '.join(without)}"] * bool(without)

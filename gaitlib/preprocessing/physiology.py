@@ -53,7 +53,8 @@ class WindowFeatures(Step):
         if len(values) > 1 and (whole := whole_signal(values)) is not None:
             numbers = self._tell(place, channels, whole, even_rate_hz(place, time_s))
             told = told if numbers is None else np.asarray(numbers, float)
-        return told.astype(np.float32)
+        told = told.astype(np.float32)
+        return np.where(np.isinf(told), np.float32(np.nan), told)  # larger than a float32 can tell
 
     def _names(self, channels) -> tuple[str, ...]:
         return self.features

@@ -213,7 +213,7 @@ def test_changes_of_state_are_counted_within_a_walk(states, two):
     for one in set(walk):
         known = [s for s, w in zip(states, walk, strict=True) if w == one and s is not None]
         changes += sum(a != b for a, b in zip(known, known[1:], strict=False))
-    counts = state_changes(trials[::-1]).loc["a"].to_dict()
+    counts = state_changes(trials[np.random.default_rng(n).permutation(n)]).loc["a"].to_dict()
     told = [s for s in states if s is not None]
     assert counts == {"windows": n, "with_target": len(told), "positives": sum(told), "changes": changes}
     with pytest.raises(GaitDataError, match="continuous"):
@@ -331,6 +331,15 @@ def test_who_has_but_one_of_labels_and_recording_is_named(tree):
     trials = load(tree)
     assert trials.table["stress"].isna().tolist() == [True] * 4 + [False] * 4
     assert row_of(trials, LABELS)["reason"] == "labels without a recording: 7; recordings without labels: S02"
+
+
+def test_labels_of_nobody_here_are_refused_and_those_of_who_is_left_out_are_nobodys(tree):
+    write_labels(tree, seconds(7))
+    with pytest.raises(GaitDataError, match="labels are of 7, the recordings of S02, S13: no number agrees"):
+        load(tree)
+    write_labels(tree, seconds(2, first=3600))
+    trials = load(tree, skip_bad=True)
+    assert trials.table["stress"].isna().all() and set(trials.subjects) == {"S13"} and "stress" in trials.kinds
 
 
 def test_a_second_that_is_there_twice_is_taken_once_and_counted(tree):
