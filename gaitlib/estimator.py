@@ -346,11 +346,11 @@ class GaitEstimator(BaseEstimator):
             raise GaitDataError(f"fit needs a TrialSet, not {type(trials).__name__}; see gaitlib.load_trials")
         names = self.head_names
         targets = {name: trials.target(name) for name in names}
+        self._check_primary(targets[names[0]], y)
         for name, target in targets.items():
             if len(names) == 1 and not target.known.all():
                 what = "label" if name == LABEL else f"'{name}'"
                 raise GaitDataError(f"{trials.ids[~target.known][0]} has no {what}; leave such trials out")
-        self._check_primary(targets[names[0]], y)
 
 
 def _class_for(target: LearntTarget):

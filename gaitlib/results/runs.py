@@ -130,7 +130,7 @@ class Runs:
 
     def confusion(self, model: str, protocol: str | None = None) -> pd.DataFrame:
         """Test trials by true (rows) and predicted class (columns)."""
-        self._require_classes("a confusion matrix")
+        self._require_classes("confusion matrix")
         table = self._of(model, protocol)
         counts = pd.crosstab(table["label"], table["predicted"])
         return counts.reindex(index=self.classes, columns=self.classes, fill_value=0)
@@ -212,7 +212,7 @@ class Runs:
 
     def gap_in_words(self) -> str:
         """How much better each model looks where the test subjects are known, one sentence a model (Markdown)."""
-        self._require_classes("a gap of accuracies")
+        self._require_classes("gap of accuracies")
         return tables.gap_in_words(self)
 
     def save_tables(self, folder) -> Path:
