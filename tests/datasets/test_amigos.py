@@ -404,7 +404,11 @@ def change(**columns):
             "signals of one length at 128 Hz",
         ),
         (
-            lambda t: t.with_modality("gsr", t.modality("gsr").select_frames([slice(None, None, 2)] * len(t))),
+            lambda t: type(t)(
+                t.table,
+                {name: m.select_frames([slice(None, None, 2)] * len(t)) for name, m in t.modalities.items()},
+                kinds=t.kinds,
+            ),
             "signals of one length at 128 Hz",
         ),
         (
