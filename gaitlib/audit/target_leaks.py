@@ -44,6 +44,8 @@ def input_leaks(trials, protocol) -> list[Finding]:
     if not any(kind != "class" for kind, _ in trials.kinds.values()):
         return []
     levels, names = _levels(trials)
+    if not names:  # images only
+        return []
     person = pd.factorize(trials.subjects)[0]
     before = _neighbours(trials)
     findings = []
@@ -86,14 +88,12 @@ def _levels(trials) -> tuple[np.ndarray, list]:
             n = known.sum(axis=0)
             means[i] = np.where(n > 0, np.where(known, values, 0).sum(axis=0) / np.maximum(n, 1), np.nan)
             firsts[i], lasts[i] = values[0], values[-1]
-        channels = [
-            c if c == modality or len(m.channels) == 1 and modality in c else f"{modality} {c}" for c in m.channels
-        ]
+        channels = [c if c.lower() == modality.lower() else f"{modality} {c}" for c in m.channels]
         for what, found in (("mean, ", means), ("first value, ", firsts), ("last value, ", lasts)):
             if what == "mean, " or m.kind == "sequence":
                 columns.append(found)
                 names += [(channel, what) for channel in channels]
-    return np.concatenate(columns, axis=1), names
+    return np.concatenate([np.empty((len(trials), 0)), *columns], axis=1), names
 
 
 def _neighbours(trials) -> dict:

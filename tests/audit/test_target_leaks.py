@@ -144,5 +144,8 @@ def test_hundreds_of_trials_of_a_person_are_counted_too():
     assert told["stress"][0] == "suspect"
 
 
-def test_without_targets_there_is_nothing_to_find(tiny_trials):
+def test_without_targets_or_signals_there_is_nothing_to_find(tiny_trials):
     assert input_leaks(tiny_trials, LeaveOneSubjectOut()) == []
+    speed = {"speed": Target("continuous", range(20))}
+    images = TrialSet.from_arrays({"foot": [np.ones((4, 3))] * 20}, subject=["a"] * 20, kind="image", targets=speed)
+    assert input_leaks(images, LeaveOneSubjectOut()) == []
