@@ -293,7 +293,7 @@ slow = pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
-        ("rate", "median"),
+        pytest.param("rate", "median", marks=slow),
         pytest.param("rate", "mean", marks=slow),
         pytest.param("rate", "noise", marks=slow),
         pytest.param("rate", "offset", marks=slow),
