@@ -219,6 +219,11 @@ def test_noise_of_any_length_and_size_never_crashes(seed, n, scale):
         assert not np.isinf(list(told(step, [noise], 32)[0].values())).any()
 
 
+def test_a_rate_too_low_for_a_pulse_gives_nan_without_a_warning():
+    (numbers,) = told(PulseFeatures(), [RNG.normal(size=300)], 10)  # neurokit2 warns, then refuses
+    assert np.isnan(list(numbers.values())).all()
+
+
 def test_few_missing_samples_change_little(pulses):
     holes = pulses[1].copy()
     holes[100:110] = np.nan
