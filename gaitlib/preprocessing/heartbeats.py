@@ -31,8 +31,6 @@ class _BeatFeatures(WindowFeatures):
 
     def _tell(self, place, channels, values, rate_hz):
         nk, signal = neurokit(), values[:, _channel(place, channels, self.channel)]
-        if np.ptp(signal) == 0:
-            return None
         try:
             beats_s = np.asarray(self._beats(nk, signal, rate_hz)) / rate_hz
         except FOUND_NOTHING:
