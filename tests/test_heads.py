@@ -103,7 +103,7 @@ def test_a_classical_model_is_fitted_a_head_on_the_trials_that_have_it(name):
     new = np.isin(trials.subjects, ["s0", "s1"])
     tiny = {"minirocket": {"n_kernels": 200}, "linear_svm": {"C": 1.0}}.get(name, {"n_estimators": 50})
     model = GaitClassifier(Builder(name, **tiny), heads=HEADS).fit(trials[~new])
-    assert {head: model.for_head(head).score(trials[new]) > 0.6 for head in HEADS} == dict.fromkeys(HEADS, True)
+    assert {head: model.for_head(head).score(trials[new]) > 0.5 for head in HEADS} == dict.fromkeys(HEADS, True)
 
 
 def test_the_first_head_is_the_one_that_scikit_learn_asks(trials):
