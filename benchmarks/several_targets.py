@@ -10,22 +10,14 @@ import os
 import sys
 
 import gaitlib
-from gaitlib import GaitClassifier, Training
+from gaitlib.studies import base, physiology
 from gaitlib.studies.several_targets import HEADS, with_speed_and_side
-
-TRAINING = Training(epochs=7, batch_size=64, learning_rate=2e-3, schedule="cosine")
 
 
 def main(store="results/runs"):
     trials = with_speed_and_side(gaitlib.load_trials(os.environ["GAIT_DATA"]))
-    models = {
-        "compact_gru, gait alone": GaitClassifier("compact_gru", training=TRAINING),
-        "compact_gru, three targets": GaitClassifier("compact_gru", training=TRAINING, heads=HEADS),
-        "extra_trees": GaitClassifier("extra_trees", heads=HEADS),
-    }
-    runs = gaitlib.benchmark(
-        models, trials, [gaitlib.LeaveOneSubjectOut(validation=False)], store, progress=False, n_jobs=2
-    )
+    models, protocol = physiology.walkers(base.profile("default")), gaitlib.LeaveOneSubjectOut(validation=False)
+    runs = gaitlib.benchmark(models, trials, [protocol], store, progress=False, n_jobs=base.jobs())
     print(runs)
     print(runs.compare())
     for head in HEADS[1:]:

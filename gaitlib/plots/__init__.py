@@ -10,6 +10,7 @@ from gaitlib.plots.house_style import save
 from gaitlib.plots.moving import MovingFigure, moving_stick_figure
 from gaitlib.plots.perturbation import perturbation_curves
 from gaitlib.plots.predictions import class_probabilities, dashboard, importance, prediction_over_time
+from gaitlib.plots.recording import body_signals, relevance_over_windows
 from gaitlib.plots.relevance_maps import joint_phase, pressure_regions
 from gaitlib.plots.results import confusion_matrices, differences, learning_curves, per_class, per_subject
 from gaitlib.plots.samples import pressure_maps, skeleton_heatmap
@@ -23,6 +24,7 @@ __all__ = [
     "MovingFigure",
     "before_and_after",
     "bland_altman",
+    "body_signals",
     "class_probabilities",
     "comparison_pairs",
     "confusion_matrices",
@@ -44,6 +46,7 @@ __all__ = [
     "pressure_maps",
     "pressure_regions",
     "randomisation_curves",
+    "relevance_over_windows",
     "reliability",
     "robustness",
     "save",

@@ -211,8 +211,10 @@ class Runs:
         return pd.DataFrame(rows, columns=["model", "protocol", "fold", "reason"])
 
     def gap_in_words(self) -> str:
-        """How much better each model looks where the test subjects are known, one sentence a model (Markdown)."""
-        self._require_classes("gap of accuracies")
+        """How much better each model looks where the test subjects are known, one sentence a model (Markdown).
+
+        In accuracy, of a binary head in AUROC, of a continuous one in mean absolute error.
+        """
         return tables.gap_in_words(self)
 
     def save_tables(self, folder) -> Path:
@@ -380,7 +382,8 @@ class Runs:
         """What the number of people can show at all, of accuracies."""
         return limit_in_words(table["subjects"].max()) if self.kind == "class" else ""
 
-    def _title(self) -> str:
+    @property
+    def title(self) -> str:
         """The data; of other heads than the label also which it is."""
         if self.head == LABEL:
             return self.data
@@ -388,9 +391,9 @@ class Runs:
 
     def __repr__(self) -> str:
         table = self._compact()
-        return f"{self._title()}\n{table.to_string(index=False, float_format='%.3f')}\n{self._limit(table)}"
+        return f"{self.title}\n{table.to_string(index=False, float_format='%.3f')}\n{self._limit(table)}"
 
     def _repr_html_(self) -> str:
         table = self._compact()
         shown = table.to_html(index=False, float_format="%.3f")
-        return f"<p>{html.escape(self._title())}</p>{shown}<p>{self._limit(table)}</p>"
+        return f"<p>{html.escape(self.title)}</p>{shown}<p>{self._limit(table)}</p>"

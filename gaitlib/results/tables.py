@@ -82,24 +82,37 @@ def baselines_table(runs, minutes=None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+GAP = {"class": "accuracy", "binary": "AUROC", "continuous": "MAE"}
+
+
 def gap_in_words(runs) -> str:
     """How much better each model looks where the test subjects are known: :meth:`gaitlib.results.Runs.gap_in_words`."""
-    table, sentences = runs.table().dropna(subset="accuracy"), []
+    score = GAP[runs.kind]
+    table, sentences = runs.table(), []
+    table = table.dropna(subset=score) if score in table else table[:0]
     of_strangers = {run.protocol for run in runs.runs if run.on_new_people}
     for model, own in table.groupby("model", sort=False):
         is_new = own["protocol"].isin(of_strangers)
-        new, known = own[is_new], own[~is_new]
-        for (_, a), (_, b) in itertools.product(new.iterrows(), known.iterrows()):
-            points = 100 * (b["accuracy"] - a["accuracy"])
-            more = "more" if points >= 0 else "less"
-            sentences.append(
-                f"- **{model}** is right on {a['accuracy']:.1%} of the trials of {a['claim']} ({a['protocol']}, "
-                f"{a['subjects']} subjects, SD {a['SD']:.3f}, worst subject {a['worst subject']}). "
-                f"The {b['protocol']} says {b['accuracy']:.1%}: {abs(points):.1f} points {more}."
-            )
+        for (_, a), (_, b) in itertools.product(own[is_new].iterrows(), own[~is_new].iterrows()):
+            sentences.append(f"- **{model}** " + _gap(a, b, score, runs.unit))
     if not sentences:
         return "Nothing to compare: only one kind of protocol was run."
-    return "\n".join([f"{runs.data}:", "", *sentences])
+    return "\n".join([f"{runs.title}:", "", *sentences])
+
+
+def _gap(new, known, score, unit) -> str:
+    """One sentence on a model with strangers and with people whom it knows."""
+    change = known[score] - new[score]
+    more = "more" if change >= 0 else "less"
+    about = f"{new['claim']} ({new['protocol']}, {new['subjects']} subjects"
+    if score == "accuracy":
+        return (
+            f"is right on {new[score]:.1%} of the trials of {about}, SD {new['SD']:.3f}, worst subject "
+            f"{new['worst subject']}). The {known['protocol']} says {known[score]:.1%}: {100 * abs(change):.1f} points "
+            f"{more}."
+        )
+    said = f"has an {score} of {new[score]:.3g}{f' {unit}' if unit else ''} on trials of {about})"
+    return f"{said}. The {known['protocol']} says {known[score]:.3g}: {abs(change):.2g} {more}."
 
 
 def _scores(predictions, runs) -> dict:

@@ -69,6 +69,13 @@ def project() -> Path:
     return Path("..") if Path.cwd().name == "notebooks" else Path()
 
 
+def data_folder(name) -> Path | None:
+    """The folder of one set in ``$GAIT_DATA``, else in ``data``; None where it is not there."""
+    root = os.environ.get("GAIT_DATA") or project() / "data"
+    folder = Path(root) / name
+    return folder if str(root) != "synthetic" and folder.is_dir() else None
+
+
 def jobs() -> int:
     """Folds trained at once: one a physical core as far as the free memory goes, or one on a GPU."""
     if has_gpu():

@@ -1,9 +1,7 @@
 """The choices of ``notebooks/gait_signatures.ipynb``: which data, which models, how long they learn."""
 
-import os
 import re
 from dataclasses import replace
-from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler
@@ -42,20 +40,14 @@ SYNTHETIC = {"quick": (8, 3), "default": (48, 5), "full": (194, 5)}  # subjects 
 
 def open_forces(chosen: base.Profile) -> TrialSet:
     """Ground-reaction forces: ``clinical_grf`` in the folder ``$GAIT_DATA`` (else ``data``), else synthetic ones."""
-    folder = _folder(FORCES)
+    folder = base.data_folder(FORCES)
     return load_trials(folder) if folder else synthetic_forces(*SYNTHETIC[chosen.name])
 
 
 def open_walks(chosen: base.Profile) -> TrialSet:
     """Skeletons: ``kinect_v2_pathological`` in the folder ``$GAIT_DATA`` (else ``data``), else the synthetic walker."""
-    folder = _folder(WALKS)
+    folder = base.data_folder(WALKS)
     return load_trials(folder) if folder else synthetic_trials(**chosen.synthetic)
-
-
-def _folder(name) -> Path | None:
-    root = os.environ.get("GAIT_DATA") or base.project() / "data"
-    folder = Path(root) / name
-    return folder if str(root) != "synthetic" and folder.is_dir() else None
 
 
 def training(chosen: base.Profile, n_train: int):
