@@ -74,8 +74,11 @@ def baselines_table(runs, minutes=None) -> pd.DataFrame:
         verdicts = baseline_verdicts(said, baselines, runs.classes).set_index("model")
         for table in (said, baselines):
             for model, own in table.groupby("model", sort=False):
+                own = own.dropna(subset="predicted")
+                if own.empty:  # a baseline that knows nothing here
+                    continue
                 row = {"data": runs.data, "model": model, "protocol": protocol, "subjects": own["subject"].nunique()}
-                row |= {"trials": len(own), **_scores(own.dropna(subset="predicted"), runs)}
+                row |= {"trials": len(own), **_scores(own, runs)}
                 if model in verdicts.index:
                     row |= verdicts.loc[model, ["beats its baselines", "in words"]].to_dict()
                 rows.append(row)

@@ -42,6 +42,7 @@ SYNTHETIC = {  # people, segments of the films, seconds of a segment
     "default": (12, (4, 4, 4, 4), 12.0),
     "full": (37, (4,) * 16 + (40,) * 4, 20.0),
 }
+SHOWN = ("model", "trials", "AUROC", "PR-AUC", "Brier", "MAE", "MAE low", "MAE high", "R2", "beats its baselines")
 PEOPLE = {"quick": 2, "default": 10, "full": None}  # that are left out, one by one
 EPOCHS = {"quick": 1, "default": 6, "full": 30}
 
@@ -77,7 +78,7 @@ def models(chosen: base.Profile, trials) -> dict:
     told = heads(trials)
     kind = GaitRegressor if trials.target(told[0]).kind == "continuous" else GaitClassifier
     features = [name for name in trials.modalities if name.endswith("_features")]
-    impute = [(f"impute_{name}", Frames(SimpleImputer(keep_empty_features=True), name)) for name in features]
+    impute = [(f"impute_{name}", _imputer(name)) for name in features]
     steps = Pipeline([*impute, ("statistics", SummaryStatistics(features))])
     training = Training(EPOCHS[chosen.name], 32, learning_rate=3e-3, schedule="cosine")
     network = Builder("multimodal_lstm", form="one_layer")
@@ -85,6 +86,20 @@ def models(chosen: base.Profile, trials) -> dict:
         "features and trees": kind("extra_trees", steps=steps, heads=told),
         "network on signals": kind(network, training=training, heads=told),
     }
+
+
+def one_signal_each(chosen: base.Profile, trials, head) -> dict:
+    """Trees that tell one head from the features of one signal, for each signal."""
+    every = models(chosen, trials)["features and trees"]
+    found = {}
+    for name in [name for name in trials.modalities if name.endswith("_features")]:
+        steps = Pipeline([("impute", _imputer(name)), ("statistics", SummaryStatistics([name]))])
+        found[name.removesuffix("_features")] = GaitClassifier(every.model, steps, heads=[head])
+    return found
+
+
+def _imputer(name) -> Frames:
+    return Frames(SimpleImputer(keep_empty_features=True), name)
 
 
 def new_people(chosen: base.Profile) -> LeaveOneSubjectOut:
@@ -95,6 +110,12 @@ def new_people(chosen: base.Profile) -> LeaveOneSubjectOut:
 def random_windows(chosen: base.Profile) -> UngroupedRandomSplit:
     """The usual split, in which windows of one recording stand on both sides: only to be compared with."""
     return UngroupedRandomSplit(2 if chosen.name == "quick" else 5, validation=chosen.watched)
+
+
+def verdicts(table) -> list[str]:
+    """Of a table of :meth:`gaitlib.results.Runs.against_baselines` a sentence a model."""
+    own = table.dropna(subset="beats its baselines")
+    return [f"**{model}**: {words}" for model, words in zip(own["model"], own["in words"], strict=True)]
 
 
 def walkers(chosen: base.Profile) -> dict[str, GaitClassifier]:
