@@ -160,8 +160,9 @@ class LearntTarget:
         labels = as_labels(name, target)[known]
         code = pd.Index(self.classes).get_indexer(labels)
         if (code < 0).any():
+            of_head = "" if name == "label" else f" of '{name}'"
             raise GaitDataError(
-                f"trials of the class '{labels[code < 0][0]}' of '{name}', which no training trial has; leave them "
+                f"trials of the class '{labels[code < 0][0]}'{of_head}, which no training trial has; leave them "
                 f"out, or check how the labels are written: {', '.join(self.classes)}"
             )
         encoded = np.zeros(len(known), np.int32 if self.kind == "class" else np.float32)

@@ -31,6 +31,7 @@ from gaitlib.protocols.folds import KNOWN_PERSON
 from gaitlib.results.intervals import subject_interval
 from gaitlib.results.runs import Run, Runs
 from gaitlib.results.stored import FoldResult
+from gaitlib.targets import LearntTarget
 
 PUBLISHED = {"MLP1024": 16.7, "MLP256": 20.8, "MLP64": 27.6, "CNN-A": 18.2, "CNN-C3": 27.5, "SVM": 18.6, "SGD": 45.6}
 
@@ -62,10 +63,14 @@ def test_only_50_shares_have_an_aopc(wrong):
 # -- what is changed -------------------------------------------------------------------------------------------
 
 
+HEADS = {"label": LearntTarget("class", ("a", "b"))}
+
+
 class Reader(GaitClassifier):
     """A classifier that keeps what it reads, and calls everything 'a'."""
 
     classes_ = np.array(["a", "b"])
+    heads, heads_ = None, HEADS
 
     def __init__(self, trials, steps=None):
         self.steps_ = (steps or make_pipeline(Tensors())).fit(trials)
@@ -236,7 +241,7 @@ def planted(n=200, subjects=4):
 
 def classifier_of(trials, network=None, estimator=None, steps=None):
     classifier = GaitClassifier("linear_svm" if network is None else "gru")
-    classifier.classes_ = np.array(["a", "b"])
+    classifier.classes_, classifier.heads_ = np.array(["a", "b"]), HEADS
     classifier.steps_ = (steps or make_pipeline(Tensors())).fit(trials)
     if network is not None:
         classifier.network_ = network

@@ -350,12 +350,17 @@ NEEDED = {
     "Frames": {"transformer": StandardScaler()},
     "LowPass": {"cutoff_hz": 6},
     "MeanCycle": {"channels": ["left_knee_z"]},
+    "ScalePerSubject": {"modality": "skeleton"},
     "SelectJoints": {"joints": ["head", "left_knee"]},
 }
+OF_THE_BODY = ("acc", "bvp", "ecg", "eda", "eeg", "temperature")
 
 
 def readable_by(step):
-    """Walks, or two forces in newtons and a body mass for the steps that read those."""
+    """Walks; two forces in newtons and a body mass, or a signal of the body, for the steps that read those."""
+    if (modality := inspect.signature(step).parameters.get("modality")) and modality.default in OF_THE_BODY:
+        signal = np.random.default_rng(0).normal(size=(1500, 1))
+        return gaitlib.TrialSet.from_arrays({modality.default: [signal]}, rate_hz=128, subject=["a"])
     if step.__name__ not in ("CutStride", "ScaleBodyWeight"):
         return planted_trials(n_subjects=1, n_walks=1)
     stance = np.r_[np.zeros(5), np.full(10, 500.0), np.zeros(10)]
