@@ -97,6 +97,18 @@ def test_every_head_learns_what_was_planted():
     assert {name: model.for_head(name).score(trials[new]) > 0.7 for name in HEADS} == dict.fromkeys(HEADS, True)
 
 
+@pytest.mark.slow
+def test_a_head_that_cannot_be_told_comes_to_weigh_less_than_one_that_can():
+    trials = walks(n_subjects=8, each=12)
+    noise = np.random.default_rng(5).normal(size=len(trials))
+    told = trials.with_target("noise", Target("continuous", noise))
+    settings = Training(epochs=40, batch_size=16, learning_rate=0.02, head_weights="uncertainty")
+    model = small(["label", "speed", "noise"], settings).fit(told)
+    last = model.history_.iloc[-1]
+    assert last["speed_weight"] > 2 * last["noise_weight"] and np.isfinite(last["loss"])
+    assert set(model.predict_heads(told)) == {"label", "speed", "noise"}
+
+
 @pytest.mark.parametrize("name", ["extra_trees", "linear_svm", "minirocket"])
 def test_a_classical_model_is_fitted_a_head_on_the_trials_that_have_it(name):
     trials = walks(n_subjects=8, each=12)
@@ -144,6 +156,7 @@ def test_a_head_without_a_target_in_training_is_refused_by_name(trials):
         ({"head_weights": {"pace": 1}}, "head_weights: no head 'pace'"),
         ({"head_weights": dict.fromkeys(HEADS, 0)}, "one of them above"),
         ({"head_weights": {"limp": -1}}, "0 or more"),
+        ({"head_weights": "equal"}, "dict of numbers by head, or 'uncertainty'"),
         ({"class_weight": {"pace": "balanced"}}, "class_weight: no head 'pace'"),
         ({"class_weight": {"speed": "balanced"}}, "continuous target has no classes"),
         ({"loss": "squared_error"}, "not for binary targets"),
@@ -154,6 +167,7 @@ def test_settings_of_heads_that_make_no_sense_are_refused(setting, message, tria
         small(HEADS, Training(epochs=1, **setting)).fit(trials)
 
 
+@pytest.mark.slow
 def test_an_encoder_can_be_trained_alone_under_all_heads():
     rng = np.random.default_rng(0)
     both = TrialSet.from_arrays(
@@ -315,6 +329,7 @@ def test_models_stand_beside_their_baselines_with_a_verdict(runs):
         assert set(table["beats its baselines"].dropna()) <= {"yes", "no", "unclear"} and table[score].notna().all()
 
 
+@pytest.mark.slow
 def test_a_threshold_of_validation_is_ok_and_one_of_the_test_fold_a_leak(trials, tmp_path):
     model = GaitClassifier(Builder("compact_gru", units=4), training=FAST, heads=["limp", "label"])
     runs = gaitlib.benchmark({"gru": model}, walks(n_subjects=6, each=10), store=tmp_path, progress=False)

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from gaitlib.errors import GaitDataError
 from gaitlib.training.batching import batches
 from gaitlib.training.device import has_gpu
+from gaitlib.training.head_weights import UNCERTAINTY, TellWeights, UncertaintyWeighted, head_weights
 from gaitlib.training.modality_dropout import with_modality_dropout
 
 STEPS_FOR_JIT = 300  # compiling takes about three seconds, which a shorter training does not win back
@@ -68,11 +69,14 @@ def train_network(
     optimizer, kinds = _named(OPTIMIZERS, settings.optimizer, "optimizer"), kinds or {"": "class"}
     losses = {head: _loss(kind, settings.loss)() for head, kind in kinds.items()}
     metrics = {head: [METRICS[kind]()] for head, kind in kinds.items()}
-    weights = _head_weights(settings.head_weights, kinds)
+    weights = head_weights(settings.head_weights, kinds)
+    learnt = settings.head_weights == UNCERTAINTY and len(kinds) > 1
     if len(kinds) == 1:  # one output without a name
         (losses,), (metrics,), weights = losses.values(), metrics.values(), None
     if settings.modality_dropout and len(network.inputs) > 1:
         network = with_modality_dropout(network, settings.modality_dropout, stand_in, seed)
+    if learnt:
+        network, losses, weights = UncertaintyWeighted(network, kinds, losses), None, None
     network.compile(
         optimizer=optimizer(rate, clipnorm=settings.clip_norm),
         loss=losses,
@@ -81,7 +85,7 @@ def train_network(
         jit_compile=True if jit and n_steps >= STEPS_FOR_JIT and not has_gpu() else "auto",
     )
     monitor = "loss" if validation is None else "val_loss"
-    callbacks = [_Watch(settings.epochs, progress, monitor)]
+    callbacks = [_Watch(settings.epochs, progress, monitor), *([TellWeights()] if learnt else [])]
     if settings.schedule == "plateau":
         patience = max(1, settings.patience // 2)
         callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor, factor=0.5, patience=patience, min_lr=1e-6))
@@ -130,16 +134,6 @@ def _loss(kind, name):
     if kind not in of_kind:
         raise GaitDataError(f"loss '{name}' is not for {kind} targets; use loss='cross_entropy'")
     return of_kind[kind]
-
-
-def _head_weights(weights, kinds) -> dict:
-    """How much the loss of each head counts; 1 where nothing is said."""
-    weights = weights or {}
-    if unknown := sorted(set(weights) - set(kinds)):
-        raise GaitDataError(f"head_weights: no head '{unknown[0]}'; there are {', '.join(kinds)}")
-    if not all(w >= 0 for w in weights.values()) or not any(weights.get(head, 1) for head in kinds):
-        raise GaitDataError(f"head_weights={weights} must be 0 or more, and one of them above")
-    return {head: weights.get(head, 1.0) for head in kinds}
 
 
 def _named(known, name, what):

@@ -48,9 +48,10 @@ class Training(BaseEstimator):
         the one-hot target, without softmax; its gradient is output minus target, as in the linear network of Horst et
         al. 2019, https://doi.org/10.1038/s41598-019-38748-8. Classes are then told as well, but the probabilities of
         ``predict_proba``, a softmax all the same, are not calibrated. Continuous targets always have the squared error.
-    head_weights : dict of str to float or None
+    head_weights : dict of str to float, "uncertainty" or None
         How much the loss of each head counts beside the others, 1 where nothing is said. The loss of a continuous
-        target is that of its standardised values.
+        target is that of its standardised values. "uncertainty" learns the weights with the network, as the noise of
+        each target (Kendall et al. 2018, https://doi.org/10.1109/CVPR.2018.00781); the history tells them.
     """
 
     def __init__(
