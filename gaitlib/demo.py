@@ -42,6 +42,7 @@ class Demo:
     """
 
     def __init__(self, runs, trials, model: str | None = None):
+        runs.require_classes("probabilities to look at")
         honest = {(run.model, run.protocol) for run in runs.runs if run.on_new_people and model in (None, run.model)}
         tested = runs.predictions()
         chosen = pd.MultiIndex.from_frame(tested[["model", "protocol"]]).isin(honest) & tested["trial"].isin(trials.ids)

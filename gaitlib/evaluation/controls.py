@@ -32,7 +32,8 @@ def control_table(runs) -> pd.DataFrame:
         too), what was asked, subjects. The length goes through the protocols of the
         runs; the person is told by extra trees under a K-fold over walks, as the person must be known there.
     """
-    trials, asked = runs.trials, ", ".join(runs.classes)
+    runs.require_classes("accuracy to set beside them")
+    trials, asked = runs.judged_trials, ", ".join(runs.classes)
     rows = _rows(runs, asked)
     sequences = [name for name, m in trials.modalities.items() if m.kind == "sequence"]
     if sequences:

@@ -56,7 +56,8 @@ class OptimismGap:
     ----------
     data : str
     table : pandas.DataFrame
-        One row a model and way to split: accuracy (mean over subjects), gap to leave-one-subject-out on the same
+        One row a model and way to split: accuracy (of continuous heads MAE; mean over subjects), gap
+        to leave-one-subject-out on the same
         subjects (mean, 95 % t interval over subjects), subjects.
     per_subject : pandas.DataFrame
         Accuracy of every subject (rows) for every model and way to split (columns).
@@ -109,7 +110,8 @@ def optimism_gap(runs) -> OptimismGap:
     splits = [own, TrialKFold(**settings)]
     if trials.table["walk"].nunique() < len(trials):
         splits.append(UngroupedRandomSplit(**settings))
-    accuracy = runs.again(protocols=splits, strict=False).per_subject()
+    accuracy = runs.again(protocols=splits, strict=False).for_head(runs.head).per_subject()
+    score = "MAE" if runs.kind == "continuous" else "accuracy"
     rows = []
     for model in accuracy.columns.unique("model"):
         if own.name not in accuracy[model]:
@@ -126,7 +128,7 @@ def optimism_gap(runs) -> OptimismGap:
                 "model": model,
                 "protocol": split.name,
                 "claim": str(split.claim),
-                "accuracy": pair["other"].mean(),
+                score: pair["other"].mean(),
                 "gap": gap.mean(),
                 "low": low,
                 "high": high,

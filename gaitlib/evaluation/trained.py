@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pandas as pd
 
+from gaitlib.errors import GaitDataError
 from gaitlib.evaluation import controls, optimism, shuffling
+from gaitlib.results.run import LABEL
 from gaitlib.results.runs import Runs
 
 
@@ -47,6 +49,8 @@ class TrainedRuns(Runs):
         gaitlib.audit.Receipt
         """
         receipt = super().audit(strict)
+        if permutations and self.head != LABEL:
+            raise GaitDataError(f"labels are shuffled, and '{self.head}' is none: leave permutations= out")
         if permutations:
             receipt = replace(receipt, findings=[*receipt.findings, *shuffling.permuted_labels(self, permutations)])
         return receipt

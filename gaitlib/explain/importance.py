@@ -50,6 +50,10 @@ def zero_out(classifier, trial, target=None) -> pd.DataFrame:
         raise GaitDataError(f"one trial is needed, not {len(trial)}; take trials[i]")
     if not hasattr(classifier, "network_"):
         raise GaitDataError("zero-out importance needs a fitted network; classical models have no neutral zero")
+    if not hasattr(classifier, "classes_"):
+        raise GaitDataError(
+            f"'{classifier.primary}' is continuous: ask which values count with gaitlib.explain.relevance"
+        )
     classes = list(classifier.classes_)
     if target is not None and target not in classes:
         raise GaitDataError(f"the classifier knows no class '{target}'; it knows {', '.join(classes)}")

@@ -59,6 +59,7 @@ def prediction(runs, trial: TrialSet, model: str | None = None) -> Prediction:
     """
     if len(trial) != 1:
         raise GaitDataError(f"one trial is needed, not {len(trial)}; take trials[i]")
+    runs.require_classes("probabilities")
     classifier = runs.classifier_for(trial, model)
     probabilities = pd.Series(classifier.predict_proba(trial)[0], index=classifier.classes_)
     return Prediction(

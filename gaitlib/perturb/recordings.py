@@ -93,14 +93,16 @@ def robustness(runs, model: str | None = None, perturbations=None, seed=0) -> pd
     >>> table["level"].tolist(), table["unit"].unique().tolist()
     ([0.0, 0.005, 0.01, 0.02, 0.05], ['m'])
     """
+    runs.require_classes("accuracy that could fall")
+    trials = runs.judged_trials
     perturbations = PERTURBATIONS if perturbations is None else perturbations
     tested = [run for run in runs.runs if run.on_new_people and model in (None, run.model)]
     parts = [
-        _of_fold(runs.classifier_of(fold), runs.trials, places, perturbations, seed).assign(
+        _of_fold(runs.classifier_of(fold), trials, places, perturbations, seed).assign(
             data=runs.data, model=run.model, protocol=run.protocol, chance=run.chance
         )
         for run in tested
-        for fold, places in run.folds_that_tested("trial", runs.trials.ids, once=False)
+        for fold, places in run.folds_that_tested("trial", trials.ids, once=False)
     ]
     if not parts:
         raise GaitDataError(

@@ -155,13 +155,14 @@ def perturbation_curves(
     settings = (noise, sigma, order, repetitions)
     named = {"noise": f"{noise}, SD {sigma:g}" if noise == ADDED else noise}
     named["order"] = order if isinstance(order, str) else "relevance"
-    parts = []
+    runs.require_classes("accuracy that could fall")
+    parts, trials = [], runs.judged_trials
     for run in runs.runs:
         if model not in (None, run.model) or not run.folds:
             continue
         subjects, right = [], []
-        for fold, tested in run.folds_that_tested("trial", runs.trials.ids, once=False):
-            own = runs.trials[tested]
+        for fold, tested in run.folds_that_tested("trial", trials.ids, once=False):
+            own = trials[tested]
             right.append(_share_right(runs.classifier_of(fold), own, *settings, [seed, *tested]))
             subjects.append(own.subjects)  # put together over folds: a subject may be tested in several
         condition = {"data": runs.data, "model": run.model, "protocol": run.protocol, "claim": str(run.claim)}

@@ -30,6 +30,7 @@ def reliability(runs, protocol: str | None = None):
     GaitDataError
         If there are no predictions under that protocol.
     """
+    runs.require_classes("reliability")
     protocol = protocol or next((run.protocol for run in runs.runs if run.on_new_people), runs.runs[0].protocol)
     before, after = (t[t["protocol"] == protocol] for t in (runs.predictions(), predictions_after_temperature(runs)))
     models = before["model"].unique()

@@ -46,19 +46,20 @@ def model_card(runs, model: str) -> str:
     description = next((run.description for run in own if run.description), {})
     parts = [f"# Model card: {_text(model)}", _origin(_text(runs.data))]
     parts += ["## Model", _model(table, description)]
-    parts += ["## Data", _data(runs.about)]
-    parts += ["## Results", _results(table)]
+    parts += ["## Data", _data(runs.about, runs)]
+    parts += ["## Results", _results(table) if runs.classes else _errors(table, runs)]
     shown = next((run for run in own if run.folds), None)
     if shown is not None:
         row = table.loc[shown.protocol]
-        parts += [f"### In detail: {_text(shown.protocol)} ({_text(shown.claim)})", _subjects(row)]
-        parts += [_classes(runs.per_class(model, shown.protocol))]
-        parts += [_confusions(runs.confusion(model, shown.protocol)), _calibration(runs, shown)]
+        parts += [f"### In detail: {_text(shown.protocol)} ({_text(shown.claim)})", _subjects(row, "accuracy" if runs.classes else "MAE")]
+        if runs.classes:
+            parts += [_classes(runs.per_class(model, shown.protocol))]
+            parts += [_confusions(runs.confusion(model, shown.protocol)), _calibration(runs, shown)]
         parts += ["## Cost", _cost(row, shown, description)]
     failed = runs.failures().query("model == @model")
     if len(failed):
         parts += ["## Folds that failed", _markdown(failed[["protocol", "fold", "reason"]])]
-    parts += ["## Limits", _limits(table, np.array([run.on_new_people for run in own]))]
+    parts += ["## Limits", _limits(table, np.array([run.on_new_people for run in own]), bool(runs.classes))]
     if "versions" in description:
         versions = ", ".join(_text(f"{name} {number}") for name, number in description["versions"].items())
         parts += ["## Software", f"{versions}."]
@@ -93,10 +94,12 @@ def _model(table, description) -> str:
     return "\n".join(lines) or "Nothing is stored of it."
 
 
-def _data(about) -> str:
+def _data(about, runs) -> str:
     return "\n".join([
         f"- {about.trials} trials of {about.walks} walks of {about.subjects} subjects; {', '.join(map(_text, about.modalities))}",
-        f"- {len(about.classes)} classes: {', '.join(map(_text, about.classes))}",
+        f"- {len(runs.classes)} classes: {', '.join(map(_text, runs.classes))}"
+        if runs.classes
+        else f"- {_text(runs.head)}: a number{f' in {_text(runs.unit)}' if runs.unit else ''}",
     ])  # fmt: skip
 
 
@@ -119,10 +122,34 @@ def _results(table) -> str:
     )
 
 
-def _subjects(row) -> str:
-    values = {name.removeprefix("accuracy "): v for name, v in row.items() if name.startswith("accuracy ")}
+ENDS = ("MAE low", "MAE high")  # of the interval, no subjects
+
+
+def _errors(table, runs) -> str:
+    shown = pd.DataFrame({
+        "protocol": table.index,
+        "claim": table["claim"],
+        "subjects": table["subjects"],
+        "trials": table["trials"],
+        "MAE": _with_interval(table, "MAE", "MAE low", "MAE high"),
+        "worst person": table["worst person"],
+        "RMSE": table["RMSE"].map(_number),
+        "R2": table["R2"].map(_number),
+        "bias": table["bias"].map(_number),
+        "limits of agreement": [f"{a:.3g} to {b:.3g}" for a, b in table[["limit low", "limit high"]].to_numpy()],
+        "failed folds": table["failed folds"],
+    })  # fmt: skip
+    unit = f", in {_text(runs.unit)}" if runs.unit else ""
+    return (
+        f"{_markdown(shown)}\n\nMean absolute error of {_text(runs.head)}{unit}: mean over subjects, with its 95 % t "
+        "interval over subjects; bias, and the limits between which 95 % of a new person's trials lie."
+    )
+
+
+def _subjects(row, score) -> str:
+    values = {name.removeprefix(f"{score} "): v for name, v in row.items() if name.startswith(f"{score} ") and name not in ENDS}
     values = pd.Series(values, dtype=float).dropna().sort_values()
-    return "Accuracy of every subject: " + ", ".join(f"{_text(s)} {v:.3f}" for s, v in values.items()) + "."
+    return f"{score[0].upper()}{score[1:]} of every subject: " + ", ".join(f"{_text(s)} {v:.3f}" for s, v in values.items()) + "."
 
 
 def _classes(scores) -> str:
@@ -171,7 +198,7 @@ def _cost(row, shown, description) -> str:
     )
 
 
-def _limits(table, on_new_people) -> str:
+def _limits(table, on_new_people, of_classes) -> str:
     new = table[on_new_people & (table["subjects"] > 0)]
     lines = ["- Not a diagnosis, and not tested as a medical device."]
     if new.empty:
@@ -179,7 +206,8 @@ def _limits(table, on_new_people) -> str:
     else:
         lines.append(
             f"- {new['subjects'].iloc[0]} subjects were tested. The intervals tell how far other people like them "
-            f"would move the figures, not another seed, sensor or laboratory. {limit_in_words(new['subjects'].iloc[0])}"
+            f"would move the figures, not another seed, sensor or laboratory."
+            + (f" {limit_in_words(new['subjects'].iloc[0])}" if of_classes else "")
         )
     if not on_new_people.all():
         lines.append('- Figures on "a new walk of a known person" do not hold for a new person.')

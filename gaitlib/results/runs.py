@@ -68,6 +68,12 @@ class Runs:
         view._look_at(name)
         return view
 
+    @property
+    def judged_trials(self):
+        """The benchmarked trials with the classes of the head as their labels, those of which it is known."""
+        judged = self.trials.judged_by(self.head)
+        return judged if self.head == LABEL else judged[judged.target(LABEL).known]
+
     def predictions(self, part: str = "test", per: str = "trial", head: str | None = None) -> pd.DataFrame:
         """One row a test (or validation) trial of which the truth is known.
 
@@ -125,12 +131,12 @@ class Runs:
         trials are those of all test trials together. NaN where nothing can be said: the precision of a class that was
         never predicted, the sensitivity of one that was never tested.
         """
-        self._require_classes("scores of classes")
+        self.require_classes("scores of classes")
         return scores.class_scores(self._of(model, protocol), self.classes)
 
     def confusion(self, model: str, protocol: str | None = None) -> pd.DataFrame:
         """Test trials by true (rows) and predicted class (columns)."""
-        self._require_classes("confusion matrix")
+        self.require_classes("confusion matrix")
         table = self._of(model, protocol)
         counts = pd.crosstab(table["label"], table["predicted"])
         return counts.reindex(index=self.classes, columns=self.classes, fill_value=0)
@@ -350,7 +356,7 @@ class Runs:
 
     def calibration(self) -> pd.DataFrame:
         """Whether a model knows how sure it may be: :func:`gaitlib.results.calibration.calibration_table`."""
-        self._require_classes("calibration")
+        self.require_classes("calibration")
         return calibration.calibration_table(self)
 
     def model_card(self, model: str) -> str:
@@ -359,7 +365,8 @@ class Runs:
 
     # -- helpers -----------------------------------------------------------------------------------------
 
-    def _require_classes(self, what) -> None:
+    def require_classes(self, what) -> None:
+        """Refuse a continuous head in the name of what it has not."""
         if not self.classes:
             raise GaitDataError(f"'{self.head}' is continuous: it has no {what}; see table() and for_head(name)")
 
