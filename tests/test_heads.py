@@ -346,6 +346,22 @@ def test_a_threshold_of_validation_is_ok_and_one_of_the_test_fold_a_leak(trials,
         runs.for_head("label").thresholds()
 
 
+def test_classical_models_hold_people_back_where_a_threshold_is_needed(tmp_path):
+    trees = Builder("extra_trees", n_estimators=5)
+    models = {head: {head: GaitClassifier(trees, heads=[head])} for head in ("label", "limp")}
+    for head, model in models.items():
+        protocol, made = gaitlib.SubjectHoldout(people=["s0"]), walks(n_subjects=6, each=10)
+        made = made[made.target("limp").known]
+        runs = gaitlib.benchmark(model, made, [protocol], store=tmp_path, progress=False)
+        (fold,) = protocol.folds(made)
+        held_back = fold.validation if head == "limp" else []
+        ((own,),) = (run.folds for run in runs.runs)
+        learnt = np.setdiff1d([*fold.train, *fold.validation], held_back).astype(int)
+        assert set(own.learnt["fitted_on"]) == set(made.ids[learnt])
+        assert set(own.learnt["watched"]) == set(made.ids[held_back] if len(held_back) else [])
+    assert runs.thresholds()["from"].tolist() == ["validation"]
+
+
 def _balanced(own, threshold):
     called, positive = own["limp"] >= threshold, own["label"] == "limp"
     return ((called & positive).sum() / positive.sum() + (~called & ~positive).sum() / (~positive).sum()) / 2

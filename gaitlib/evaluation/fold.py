@@ -50,7 +50,7 @@ def train_fold(template: GaitEstimator, trials: TrialSet, fold: Fold, seed: int)
     """Train and test a classifier in a fold."""
     model = clone(template).set_params(seed=fold_seed(seed, template.seed, fold.name), validation=None, progress=False)
     train, watched = fold.train, fold.validation
-    if model.builder().classical:  # nothing to stop early, so nothing is held back
+    if not _watches(model, trials):
         train, watched = np.concatenate([train, watched]), watched[:0]
     model.fit(trials[train], validation=trials[watched] if len(watched) else None)
     parts = {"test": fold.test, "validation": watched}
@@ -63,6 +63,11 @@ def train_fold(template: GaitEstimator, trials: TrialSet, fold: Fold, seed: int)
         _learnt(model, trials[fold.test[:1]]),
         _saved(model),
     )
+
+
+def _watches(model, trials) -> bool:
+    """Whether validation trials serve a purpose: to stop early, or to choose the threshold of a binary head."""
+    return not model.builder().classical or any(trials.target(head).kind == "binary" for head in model.head_names)
 
 
 def _predictions(model, trials, part) -> dict[str, pd.DataFrame]:
