@@ -153,9 +153,8 @@ class Runs:
         - failed folds: their number; see :meth:`failures`. Scores are NaN where all failed;
         - "sensitivity <class>" and "specificity <class>": means over subjects; intervals are in :meth:`per_class`;
         - "accuracy <subject>": of every tested subject;
-        - of a binary head also what :func:`gaitlib.results.binary_scores.binary_head_scores` gives;
-        - of a continuous head, in place of all scores, what :func:`gaitlib.results.continuous_scores.continuous_head_scores`
-          gives, and "MAE <subject>".
+        - of a binary head also :func:`gaitlib.results.binary_scores.binary_head_scores`; of a continuous one only
+          :func:`gaitlib.results.continuous_scores.continuous_head_scores`, and "MAE <subject>".
 
         Parameters
         ----------
@@ -168,22 +167,10 @@ class Runs:
     def against_baselines(self, minutes: float | None = None) -> pd.DataFrame:
         """Models beside what can be said without any signal, on the same folds and trials, and a verdict in words.
 
-        Parameters
-        ----------
-        minutes : float, optional
-            Beside the other baselines the person's own mean of the first minutes, which then leave every row.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a model or baseline (:func:`gaitlib.results.baselines.baseline_predictions`) and protocol, with the
-            scores of :meth:`table`; of models also "beats its baselines" and "in words"
-            (:func:`gaitlib.results.against_baselines.baseline_verdicts`).
-
-        Raises
-        ------
-        GaitDataError
-            If the trials are not there: their targets are needed.
+        ``minutes`` adds the person's own mean of the first minutes, which then leave every row. One row a model or
+        baseline (:func:`gaitlib.results.baselines.baseline_predictions`) and protocol, with the scores of
+        :meth:`table`; of models also "beats its baselines" and "in words"
+        (:func:`gaitlib.results.against_baselines.baseline_verdicts`). The trials are needed for their targets.
         """
         return tables.baselines_table(self, minutes)
 
