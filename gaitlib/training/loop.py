@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from gaitlib.errors import GaitDataError
 from gaitlib.training.batching import batches
 from gaitlib.training.device import has_gpu
-from gaitlib.training.head_weights import UNCERTAINTY, TellWeights, UncertaintyWeighted, head_weights
+from gaitlib.training.head_weighting import UNCERTAINTY, TellWeights, UncertaintyWeighted, head_weights
 from gaitlib.training.modality_dropout import with_modality_dropout
 
 STEPS_FOR_JIT = 300  # compiling takes about three seconds, which a shorter training does not win back
