@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 import gaitlib
 from gaitlib import GaitClassifier, GaitDataError, GaitRegressor, Target, Training, TrialSet
+from gaitlib.evaluation.optimism import UngroupedRandomSplit
 from gaitlib.explain import relevance
 from gaitlib.models import Builder
 from gaitlib.preprocessing import Crop, Frames, Tensors
@@ -382,3 +383,15 @@ def test_an_input_that_holds_the_target_is_found_by_the_audit(tmp_path):
     )
     found = [f for f in runs.audit().findings if f.verdict == "suspect" and "'hr" in f.detail]
     assert found and "leave it out of the inputs" in found[0].detail
+
+
+def test_the_gap_is_that_of_the_people_whom_both_protocols_tested(trials, tmp_path):
+    model = GaitClassifier(Builder("extra_trees", n_estimators=5), heads=["label", "speed"])
+    protocols = [gaitlib.LeaveOneSubjectOut(validation=False, n_people=2), UngroupedRandomSplit(2, validation=False)]
+    runs = gaitlib.benchmark({"trees": model}, trials, protocols, store=tmp_path, progress=False, strict=False)
+    said = runs.predictions(head="speed")
+    people = set(said.loc[said["protocol"] == protocols[0].name, "subject"])
+    known = said[(said["protocol"] == protocols[1].name) & said["subject"].isin(people)]
+    error = (known["label"] - known["predicted"]).abs().groupby(known["subject"]).mean().mean()
+    words = runs.for_head("speed").gap_in_words()
+    assert "2 subjects" in words and f"says {error:.3g} of the same people" in words

@@ -90,32 +90,35 @@ GAP = {"class": "accuracy", "binary": "AUROC", "continuous": "MAE"}
 
 def gap_in_words(runs) -> str:
     """How much better each model looks where the test subjects are known: :meth:`gaitlib.results.Runs.gap_in_words`."""
-    score = GAP[runs.kind]
-    table, sentences = runs.table(), []
-    table = table.dropna(subset=score) if score in table else table[:0]
-    of_strangers = {run.protocol for run in runs.runs if run.on_new_people}
-    for model, own in table.groupby("model", sort=False):
-        is_new = own["protocol"].isin(of_strangers)
-        for (_, a), (_, b) in itertools.product(own[is_new].iterrows(), own[~is_new].iterrows()):
-            sentences.append(f"- **{model}** " + _gap(a, b, score, runs.unit))
+    by_model, sentences = {}, []
+    for run, own in runs._tested():
+        if len(own):
+            by_model.setdefault(run.model, []).append((run, own))
+    for model, tested in by_model.items():
+        strangers, known = ([one for one in tested if one[0].on_new_people is new] for new in (True, False))
+        for (new, a), (old, b) in itertools.product(strangers, known):
+            both = set(a["subject"]) & set(b["subject"])
+            rows = [_scores(own[own["subject"].isin(both)], runs) for own in (a, b) if both]
+            if both:
+                sentences.append(f"- **{model}** " + _gap(new, old, *rows, len(both), runs))
     if not sentences:
         return "Nothing to compare: only one kind of protocol was run."
     return "\n".join([f"{runs.title}:", "", *sentences])
 
 
-def _gap(new, known, score, unit) -> str:
-    """One sentence on a model with strangers and with people whom it knows."""
-    change = known[score] - new[score]
+def _gap(new, known, a, b, n_subjects, runs) -> str:
+    """One sentence on a model with strangers and, on the same people, where it knows them."""
+    score, unit = GAP[runs.kind], f" {runs.unit}" if runs.unit else ""
+    change = b[score] - a[score]
     more = "more" if change >= 0 else "less"
-    about = f"{new['claim']} ({new['protocol']}, {new['subjects']} subjects"
+    about = f"{new.claim} ({new.protocol}, {n_subjects} subjects"
     if score == "accuracy":
         return (
-            f"is right on {new[score]:.1%} of the trials of {about}, SD {new['SD']:.3f}, worst subject "
-            f"{new['worst subject']}). The {known['protocol']} says {known[score]:.1%}: {100 * abs(change):.1f} points "
-            f"{more}."
+            f"is right on {a[score]:.1%} of the trials of {about}, SD {a['SD']:.3f}, worst subject {a['worst subject']}). "
+            f"The {known.protocol} says {b[score]:.1%}: {100 * abs(change):.1f} points {more}."
         )
-    said = f"has an {score} of {new[score]:.3g}{f' {unit}' if unit else ''} on trials of {about})"
-    return f"{said}. The {known['protocol']} says {known[score]:.3g}: {abs(change):.2g} {more}."
+    said = f"has an {score} of {a[score]:.3g}{unit} on trials of {about})"
+    return f"{said}. The {known.protocol} says {b[score]:.3g} of the same people: {abs(change):.2g} {more}."
 
 
 def _scores(predictions, runs) -> dict:
