@@ -44,7 +44,7 @@ SYNTHETIC = {  # people, segments of the films, seconds of a segment
 }
 SHOWN = ("model", "trials", "AUROC", "PR-AUC", "Brier", "MAE", "MAE low", "MAE high", "R2", "beats its baselines")
 PEOPLE = {"quick": 2, "default": 10, "full": None}  # that are left out, one by one
-EPOCHS = {"quick": 1, "default": 4, "full": 50}
+EPOCHS = {"quick": 1, "default": 8, "full": 50}
 
 
 def open_recordings(chosen: base.Profile) -> TrialSet:
@@ -110,7 +110,7 @@ def new_people(chosen: base.Profile) -> LeaveOneSubjectOut:
 
 def random_windows(chosen: base.Profile) -> UngroupedRandomSplit:
     """The usual split, in which windows of one recording stand on both sides: only to be compared with."""
-    return UngroupedRandomSplit(2 if chosen.name == "quick" else 4, validation=chosen.watched)
+    return UngroupedRandomSplit(5 if chosen.thorough else 2, validation=chosen.watched)
 
 
 def verdicts(table) -> list[str]:
