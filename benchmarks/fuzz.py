@@ -284,7 +284,7 @@ class Store:
             "protocol": protocol.name,
             "claim": {"words": "a new person", "disjoint": ["subject"]},
         }
-        run |= {"data": vars(about), "folds": [fold.name for fold in folds]}
+        run |= {"data": vars(about), "folds": [fold.name for fold in folds], "heads": ["label", "speed"]}
         store = RunStore(folder, "planted-run", "0123456789abcdef", {"seed": 0}, run)
         costs = {"seconds": 1.0, "peak_memory_mb": 1.0, "cpu_percent": 1.0, "threads": 1, "parameters": 1, "epochs": 1}
         for fold in folds:
@@ -295,7 +295,9 @@ class Store:
             arrays = io.BytesIO()
             np.savez(arrays, a0=np.arange(9))
             files = {"classifier.json": b'{"planted": 1}', "classifier.npz": arrays.getvalue()}
-            store.write(fold.name, FoldOutcome(table, {"loss": [1.0, 0.5]}, costs, learnt, files))
+            speed = table[["trial", "subject", "walk", "part"]].assign(label=1.25, predicted=limp)
+            heads = {"label": ("class", table), "speed": ("continuous", speed)}
+            store.write(fold.name, FoldOutcome(heads, {"loss": [1.0, 0.5]}, costs, learnt, files))
         store.keep_audit({"data": about.name, "findings": []})
         self.whole, told = self._told(folder)
         assert not told
@@ -305,11 +307,12 @@ class Store:
             warnings.simplefilter("always")
             runs = gaitlib.open_runs(folder)
             audit = runs.audit().table()
-        return (runs.predictions(), audit, runs.runs[0].description, runs), told
+            speeds = runs.predictions(head="speed")
+        return (runs.predictions(), speeds, audit, runs.runs[0].description, runs), told
 
     def read(self, folder):
         (*found, runs), told = self._told(folder)
-        unseen = "unseen" in found[1]["verdict"].tolist()
+        unseen = "unseen" in found[2]["verdict"].tolist()
         for now, before in zip(found, self.whole, strict=False):
             same = now.equals(before) if isinstance(now, pd.DataFrame) else now == before
             assert same or told or unseen, "another table, and nothing said"
