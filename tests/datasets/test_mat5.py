@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.io import loadmat, savemat
@@ -35,6 +35,7 @@ KINDS = st.sampled_from(["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "
     KINDS.flatmap(lambda kind: hnp.arrays(kind, hnp.array_shapes(min_dims=2, max_dims=4, min_side=0, max_side=4))),
     st.booleans(),
 )
+@example(np.array([[complex(0, np.inf)]]), False)
 def test_numbers_of_every_kind_and_shape_are_those_that_scipy_reads(array, packed):
     content = written({"first": array, "second": np.eye(2)}, do_compression=packed)
     expected = loadmat(io.BytesIO(content))

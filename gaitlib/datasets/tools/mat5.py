@@ -169,7 +169,12 @@ def _array_header(array: _Reader) -> tuple[str, int, list[int], bool]:
 def _numeric(array: _Reader, shape, is_complex: bool) -> np.ndarray:
     values = array.numbers(*array.element())
     if is_complex:
-        values = values + 1j * array.numbers(*array.element())
+        real, imaginary = values, array.numbers(*array.element())
+        if len(real) != len(imaginary):
+            raise ValueError(f"{len(real)} real and {len(imaginary)} imaginary parts")
+        # Put together by parts: 1j times infinity would be no number.
+        values = np.empty(len(real), (real[:0] + 1j * imaginary[:0]).dtype)
+        values.real, values.imag = real, imaginary
     if len(values) != math.prod(shape):
         raise ValueError(f"{len(values)} numbers for the shape {tuple(shape)}")
     return values.reshape(shape, order="F")
