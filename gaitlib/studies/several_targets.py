@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from gaitlib.preprocessing import gait_parameters
 from gaitlib.targets import Target
@@ -51,3 +53,36 @@ def with_speed_and_side(trials, seed=0, modality="skeleton") -> TrialSet:
     trials = trials.with_target("speed", Target("continuous", speed, "m/s"))
     trials = trials.with_target("mirrored", Target("binary", side))
     return replace(trials, name=f"{trials.name}, half of the impaired walks mirrored")
+
+
+def told_of_normal_walks(runs, trials, modality="skeleton") -> pd.DataFrame:
+    """A control of the head "mirrored": normal walks have no affected side, so are they told from their mirror images?
+
+    Where they are, the head reads the mirror (where the camera stands, how everybody of these walks leans), whatever it
+    reads of the affected leg beside it.
+
+    Parameters
+    ----------
+    runs : Runs
+        Subject-disjoint, of models with the head "mirrored".
+    trials : TrialSet
+        The benchmarked trials, from :func:`with_speed_and_side`.
+    modality : str
+
+    Returns
+    -------
+    pandas.DataFrame
+        AUROC of mirror images among the normal walks of each person (rows) by the models (columns) that never saw that
+        person; .5 where they cannot be told.
+    """
+    side, rows = runs.for_head("mirrored"), {}
+    for run in side.runs:
+        for fold in run.folds:
+            classifier = side.classifier_of(fold)
+            normal = trials[np.isin(trials.ids, fold.tested["trial"]) & (trials.labels == NORMAL)]
+            for subject in dict.fromkeys(normal.subjects):
+                own = normal[normal.subjects == subject]
+                said = [classifier.predict_proba(walks)[:, 1] for walks in (own, Mirror(modality)(own))]
+                truth = np.repeat([0, 1], len(own))
+                rows[run.model, subject] = roc_auc_score(truth, np.concatenate(said))
+    return pd.Series(rows).unstack(level=0)

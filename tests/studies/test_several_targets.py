@@ -4,9 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 from planted import planted_trials
+from sklearn.pipeline import Pipeline
 
-from gaitlib.preprocessing import gait_parameters
-from gaitlib.studies.several_targets import with_speed_and_side
+import gaitlib
+from gaitlib import GaitClassifier
+from gaitlib.models import Builder
+from gaitlib.preprocessing import SummaryStatistics, gait_parameters
+from gaitlib.studies.several_targets import told_of_normal_walks, with_speed_and_side
 from gaitlib.training import Mirror
 
 
@@ -35,3 +39,21 @@ def test_all_views_of_a_walk_are_mirrored_together():
     twice = replace(twice, table=twice.table.assign(trial=views))
     made = with_speed_and_side(twice)
     assert made.table.groupby("walk")["mirrored"].nunique().max() == 1
+
+
+def test_a_camera_that_stands_to_one_side_is_told_of_normal_walks_and_a_fair_one_is_not(tmp_path):
+    """The control finds a mirror that shows, and nothing where walks and their images are alike."""
+    fair = planted_trials(n_subjects=3, n_walks=4, signature=0, seed=0)
+    skeleton = fair.modality("skeleton")
+    side = np.array([0.2 if c == "left_knee_x" else 0.0 for c in skeleton.channels], np.float32)
+    aside = fair.with_modality("skeleton", skeleton.map(lambda v: v + side))
+    steps = Pipeline([("statistics", SummaryStatistics(["skeleton"]))])
+    model = GaitClassifier(Builder("extra_trees", n_estimators=30), steps, heads=["mirrored", "label"])
+    told = {}
+    for name, walks in (("fair", fair), ("aside", aside)):
+        trials = with_speed_and_side(walks)
+        protocols = [gaitlib.LeaveOneSubjectOut(validation=False)]
+        runs = gaitlib.benchmark({"trees": model}, trials, protocols, store=tmp_path / name, progress=False)
+        told[name] = told_of_normal_walks(runs, trials)["trees"]
+        assert sorted(told[name].index) == sorted(set(trials.subjects))
+    assert told["aside"].mean() > 0.9 and told["fair"].mean() < 0.75
