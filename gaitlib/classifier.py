@@ -6,7 +6,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 
 from gaitlib.errors import GaitDataError
-from gaitlib.estimator import GaitEstimator, _of_trials
+from gaitlib.estimator import GaitEstimator, mean_of_trials
 from gaitlib.targets import as_labels
 from gaitlib.trials import TrialSet
 from gaitlib.trials.columns import label_text
@@ -76,7 +76,7 @@ class GaitClassifier(ClassifierMixin, GaitEstimator):
     def predict_proba(self, trials: TrialSet) -> np.ndarray:
         """Class probabilities, one row a trial in the order given (mean over its samples), (n, n_classes)."""
         _, samples = self.prepare(trials)
-        return _of_trials(self.predict_prepared(samples.inputs), samples, trials)
+        return mean_of_trials(self.predict_prepared(samples.inputs), samples, trials)
 
     def predict(self, trials: TrialSet) -> np.ndarray:
         """The most probable class of each trial."""
@@ -114,7 +114,7 @@ class GaitRegressor(RegressorMixin, GaitEstimator):
     def predict(self, trials: TrialSet) -> np.ndarray:
         """The value of each trial in the unit of the target (mean over its samples), (n,)."""
         _, samples = self.prepare(trials)
-        return _of_trials(self.predict_prepared(samples.inputs), samples, trials)
+        return mean_of_trials(self.predict_prepared(samples.inputs), samples, trials)
 
     def score(self, trials: TrialSet, y=None) -> float:
         """Share of the variance that is explained (R2), over trials of which the value is known."""

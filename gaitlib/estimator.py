@@ -209,7 +209,7 @@ class GaitEstimator(BaseEstimator):
             (n,) in the unit of the target.
         """
         _, samples = self.prepare(trials)
-        return {n: _of_trials(v, samples, trials) for n, v in self._predict_prepared(samples.inputs).items()}
+        return {n: mean_of_trials(v, samples, trials) for n, v in self._predict_prepared(samples.inputs).items()}
 
     def predict_prepared(self, inputs) -> np.ndarray:
         """Class probabilities (n_samples, n_classes) of samples that went through the steps, or values (n_samples,).
@@ -359,7 +359,7 @@ def _class_for(target: LearntTarget):
     return GaitRegressor if target.kind == "continuous" else GaitClassifier
 
 
-def _of_trials(values, samples, trials) -> np.ndarray:
+def mean_of_trials(values, samples, trials) -> np.ndarray:
     """Mean over the samples of each trial."""
     if len(samples) == len(trials):
         return values

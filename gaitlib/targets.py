@@ -95,6 +95,13 @@ def as_labels(name: str, target: Target) -> np.ndarray:
     return np.array([None if np.isnan(v) else words[int(v)] for v in target.values], dtype=object)
 
 
+def classes_of(name: str, target: Target) -> list[str]:
+    """The classes of a target in the order of its probabilities; none of a continuous one."""
+    if target.kind == "binary":
+        return binary_classes(name)
+    return sorted({str(v) for v in as_labels(name, target) if v is not None})
+
+
 @dataclass(frozen=True)
 class LearntTarget:
     """What a model knows of a target from its training trials, and how its outputs are read.
@@ -131,8 +138,7 @@ class LearntTarget:
             raise GaitDataError(f"only {what} to learn '{name}' from; at least two are needed")
         if target.kind == "continuous":
             return cls("continuous", (), float(known.mean()), float(known.std(ddof=0)), target.unit)
-        classes = binary_classes(name) if target.kind == "binary" else sorted(known.unique())
-        return cls(target.kind, tuple(map(str, classes)))
+        return cls(target.kind, tuple(classes_of(name, target)))
 
     @property
     def size(self) -> int:

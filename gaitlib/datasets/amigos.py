@@ -20,13 +20,13 @@ import pandas as pd
 
 from gaitlib.datasets.tools.files import FileTree, open_tree
 from gaitlib.datasets.tools.matlab_files import read_variables
+from gaitlib.datasets.tools.written_folder import synthetic_marks
 from gaitlib.errors import GaitDataError
 from gaitlib.trials import TrialSet
 from gaitlib.trials.modality import Modality, object_array
 from gaitlib.trials.report import LoadReport
 
 NAME, SYNTHETIC_NAME = "AMIGOS", "SYNTHETIC AMIGOS recordings"
-SYNTHETIC_MARK = "SYNTHETIC.txt"  # stands beside written synthetic recordings, so that they are never taken for others
 FILE_NAME = re.compile(r"(?:^|/)Data_Preprocessed_P(\d+)\.mat$", re.IGNORECASE)
 SIGNALS, RATINGS, SELF, VIDEOS = "joined_data", "labels_ext_annotation", "labels_selfassessment", "VideoIDs"
 RATE_HZ = 128.0  # stated by the publication; the files do not say
@@ -117,7 +117,7 @@ def load(tree: FileTree, skip_bad: bool = False, transition_above: float = TRANS
     table = pd.DataFrame([row for row, _ in made])
     targets = [*RATED, "transition", *(t for t in SELF_RATED if table[t].notna().any())]
     table = table.drop(columns=[t for t in SELF_RATED if t not in targets])
-    marks = {name for name in tree.names if name.split("/")[-1] == SYNTHETIC_MARK}
+    marks = synthetic_marks(tree.names)
     ignored = sorted(name for name in tree.names if name not in marks and not FILE_NAME.search(name))
     report = LoadReport.from_rows(rows, ignored, time.perf_counter() - start)
     modalities = _modalities([signals for _, signals in made])

@@ -26,6 +26,7 @@ from scipy.ndimage import maximum_filter
 
 from gaitlib.datasets.tools.files import FileTree
 from gaitlib.datasets.tools.number_tables import REMEDY, RowFormat, load_files
+from gaitlib.datasets.tools.written_folder import synthetic_marks
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import repair
 from gaitlib.trials import TrialSet
@@ -35,7 +36,6 @@ from gaitlib.trials.report import LoadReport
 
 NAME = "Azure Kinect and pressure, simulated by healthy people"
 SYNTHETIC_NAME = "SYNTHETIC walks"
-SYNTHETIC_MARK = "SYNTHETIC.txt"  # stands beside written synthetic walks, so that they are never taken for recordings
 FILE_NAME = re.compile(r"(?:^|/)subject(\d+)[/_]([a-z_ -]+)[/_]trial(\d+)[/_](skeleton|pressure)\.csv$", re.IGNORECASE)
 CHANNELS = skeleton_channels(AZURE_KINECT_JOINTS)
 SKELETON_ROW = RowFormat(
@@ -119,7 +119,7 @@ def load(tree: FileTree, skip_bad: bool = False) -> TrialSet:
         modalities["skeleton"] = Modality("sequence", CHANNELS, "m", *map(object_array, zip(*moving, strict=True)))
     if images:
         modalities["pressure"] = Modality("image", IMAGE_CHANNELS, "raw", object_array(still))
-    marks = {name for name in tree.names if name.split("/")[-1] == SYNTHETIC_MARK}
+    marks = synthetic_marks(tree.names)
     ignored = sorted(name for name in tree.names if name not in marks and not FILE_NAME.search(name))
     report = LoadReport.from_rows(rows, ignored, time.perf_counter() - start)
     return TrialSet(pd.DataFrame(table), modalities, SYNTHETIC_NAME if marks else NAME, report=report)

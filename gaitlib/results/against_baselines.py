@@ -7,6 +7,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.results.baselines import KNOWS_THE_PERSON
 from gaitlib.results.binary_scores import known
 from gaitlib.results.intervals import subject_interval
+from gaitlib.results.scores import trial_errors
 
 ROUNDING = 1e-9  # of the largest error: predictions that are equal but for it are the same
 
@@ -110,12 +111,7 @@ def baseline_verdicts(predictions, baselines, classes=()) -> pd.DataFrame:
 def _error(predictions, classes) -> pd.DataFrame:
     """The error of each trial, by fold and trial."""
     scored = known(predictions).set_index(["fold", "trial"])
-    if len(classes):
-        truth = scored["label"].to_numpy()[:, None] == np.array(classes, dtype=object)
-        error = ((scored[list(classes)].to_numpy() - truth) ** 2).sum(axis=1) / 2  # of two classes (p - truth)^2
-    else:
-        error = np.abs((scored["predicted"] - scored["label"]).to_numpy(dtype=float))
-    return scored[["subject"]].assign(error=error)
+    return scored[["subject"]].assign(error=trial_errors(scored, classes))
 
 
 def _beats(low, high) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
-from gaitlib.targets import as_labels, binary_classes
+from gaitlib.targets import as_labels, classes_of
 
 TRAINING_MEAN = "mean of the training people"
 TRAINING_MEDIAN = "median of the training people"
@@ -121,7 +121,7 @@ def _values(trials, head) -> tuple[str, list[str], np.ndarray]:
     if target.kind == "continuous":
         return target.kind, [], np.asarray(target.values, dtype=float)[:, None]
     labels = as_labels(head, target)
-    classes = binary_classes(head) if target.kind == "binary" else sorted(set(labels[target.known]))
+    classes = classes_of(head, target)
     values = (labels[:, None] == np.array(classes, dtype=object)).astype(float)
     values[~target.known] = np.nan
     return target.kind, classes, values

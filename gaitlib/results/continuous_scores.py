@@ -32,8 +32,9 @@ def limits_of_agreement(difference, subject) -> dict:
     two parts, found by a one-way analysis of variance on person with unequal numbers of trials: within people, and
     between them, which is 0 where the estimate is negative. The limits are the bias -+ 1.96 times the root of their
     sum, which is what a trial of a new person will show. The plain standard deviation of all differences is too small
-    where people differ. Of a dozen people who differ more than their trials do, the limits hold 91 % of the trials of
-    new people, of thirty 94 %: read them as estimates.
+    where people differ. Of people who differ twice as much as their
+    trials do, the limits of 12 hold 93 % of the trials of new people, those of 30 hold 94 % (``benchmarks/verdicts.py``):
+    read them as estimates.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from scipy import stats
 from gaitlib.errors import GaitDataError
 from gaitlib.results.comparison import SURE, TESTS, Comparison
 from gaitlib.results.intervals import corrected_interval, signed_rank_p, subject_interval
+from gaitlib.results.scores import trial_errors
 
 FEWEST_FOR_NEMENYI = 20
 ROPE = 0.02  # two points of accuracy
@@ -200,10 +201,7 @@ def _score(table, score, classes):
     """Of each trial, the higher the better: errors are negative."""
     if score == "accuracy":
         return (table["label"] == table["predicted"]).astype(float)
-    if score == "MAE":
-        return -(table["label"] - table["predicted"]).abs()
-    truth = table["label"].to_numpy()[:, None] == np.array(classes, dtype=object)
-    return -((table[classes].to_numpy() - truth) ** 2).sum(axis=1) / 2  # of two classes (p - truth)^2
+    return -trial_errors(table, () if score == "MAE" else classes)
 
 
 def _by_fold(runs, protocol, tested) -> tuple[pd.DataFrame | None, float]:

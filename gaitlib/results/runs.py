@@ -313,7 +313,7 @@ class Runs:
         """The model that was fitted in a fold, of the head that is looked at."""
         return fold.classifier(self._custom_objects).for_head(self.head)
 
-    def _tested(self, per="trial"):
+    def tested(self, per="trial"):
         """Every run with its test predictions, none where all of its folds failed."""
         table = self.predictions(per=per)
         for run in self.runs:
@@ -365,7 +365,7 @@ class Runs:
             protocol = protocols[0]
         if protocol not in protocols:
             raise GaitDataError(f"'{model}' has no protocol '{protocol}'; it has {protocols}")
-        return next(own for run, own in self._tested() if (run.model, run.protocol) == (model, protocol))
+        return next(own for run, own in self.tested() if (run.model, run.protocol) == (model, protocol))
 
     def _compact(self) -> pd.DataFrame:
         table = self.table()

@@ -113,6 +113,23 @@ def cross_entropy(predictions, classes) -> float:
     return log_loss(predictions["label"], predictions[classes].to_numpy(), labels=classes)
 
 
+def trial_errors(predictions, classes=()) -> np.ndarray:
+    """The error of each trial: absolute where there are no classes, else its part of the Brier score.
+
+    Of several classes that is half the squared distance of the probabilities from the truth; of two (p - truth)^2.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        ``label``, and ``predicted`` or one column a class.
+    classes : sequence of str
+    """
+    if not len(classes):
+        return np.abs((predictions["predicted"] - predictions["label"]).to_numpy(dtype=float))
+    truth = predictions["label"].to_numpy()[:, None] == np.array(classes, dtype=object)
+    return ((predictions[list(classes)].to_numpy() - truth) ** 2).sum(axis=1) / 2
+
+
 def class_scores(predictions, classes) -> pd.DataFrame:
     """Scores of every class for one model under one protocol.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
-from gaitlib.targets import as_labels, binary_classes
+from gaitlib.targets import classes_of
 
 TEXT_COLUMNS = ("part", "trial", "subject", "walk", "label", "predicted")
 RUN_COLUMNS = ("data", "model", "protocol", "fold")  # added where several runs stand in one table
@@ -160,13 +160,6 @@ def _predictions(content: bytes, kind: str, rows: int) -> pd.DataFrame:
 def head_files(heads) -> list[str]:
     """Where in a fold's folder the predictions of each head lie, the primary one first."""
     return ["predictions.csv", *(f"predictions-{i}.csv" for i in range(2, len(heads) + 1))]
-
-
-def classes_of(name: str, target) -> list[str]:
-    """The classes of a target in the order of its probabilities; none of a continuous one."""
-    if target.kind == "binary":
-        return binary_classes(name)
-    return sorted(pd.Series(as_labels(name, target)).dropna().unique())
 
 
 def fold_checksums(predictions: dict[str, bytes], classifier: dict[str, bytes]) -> dict[str, str]:

@@ -39,7 +39,7 @@ SHOWN = {  # of the table, where it is only looked at
 def models_table(runs, per="trial") -> pd.DataFrame:
     """One row a model and protocol, as said in :meth:`gaitlib.results.Runs.table`."""
     rows, subjects = [], set()
-    for run, own in runs._tested(per):
+    for run, own in runs.tested(per):
         row = {"data": runs.data, "model": run.model, "protocol": run.protocol, "claim": str(run.claim)}
         row |= {"subjects": own["subject"].nunique(), f"{per}s": len(own), "failed folds": len(run.failed)}
         if len(own):
@@ -91,7 +91,7 @@ GAP = {"class": "accuracy", "binary": "AUROC", "continuous": "MAE"}
 def gap_in_words(runs) -> str:
     """How much better each model looks where the test subjects are known: :meth:`gaitlib.results.Runs.gap_in_words`."""
     by_model, sentences = {}, []
-    for run, own in runs._tested():
+    for run, own in runs.tested():
         if len(own):
             by_model.setdefault(run.model, []).append((run, own))
     for model, tested in by_model.items():

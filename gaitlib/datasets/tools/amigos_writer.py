@@ -7,6 +7,7 @@ import numpy as np
 from scipy.io import savemat
 
 from gaitlib.datasets import amigos
+from gaitlib.datasets.tools.written_folder import make_folder, new_folder
 from gaitlib.errors import GaitDataError
 from gaitlib.trials import TrialSet
 
@@ -39,9 +40,7 @@ def write_amigos(trials: TrialSet, folder) -> Path:
     GaitDataError
         If the folder holds something, or a trial does not fit the layout; then nothing is written.
     """
-    folder = Path(folder).expanduser()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise GaitDataError(f"{folder}: there is something already; give a new or empty folder")
+    folder = new_folder(folder)
     _check(trials)
     files = {}
     for subject in sorted(set(trials.subjects)):
@@ -51,9 +50,7 @@ def write_amigos(trials: TrialSet, folder) -> Path:
         variables = dict(zip((amigos.SIGNALS, amigos.RATINGS, amigos.SELF), zip(*videos, strict=True), strict=True))
         variables[amigos.VIDEOS] = [STIMULUS.fullmatch(stimulus)[1] for stimulus in stimuli]
         files[f"Data_Preprocessed_P{SUBJECT.fullmatch(subject)[1]}.mat"] = {k: _row(v) for k, v in variables.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    if "synthetic" in trials.name.lower():
-        (folder / amigos.SYNTHETIC_MARK).write_text(f"No recordings of people: {trials.name}.\n")
+    make_folder(folder, trials.name)
     for name, variables in files.items():
         savemat(folder / name, variables, do_compression=True)
     return folder

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gaitlib.datasets import azure_pressure
+from gaitlib.datasets.tools.written_folder import make_folder, new_folder
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import repair
 from gaitlib.trials import TrialSet
@@ -44,15 +45,11 @@ def write_azure_pressure(trials: TrialSet, folder) -> Path:
     GaitDataError
         If the folder holds something, or a trial does not fit the layout; then nothing is written.
     """
-    folder = Path(folder).expanduser()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise GaitDataError(f"{folder}: there is something already; give a new or empty folder")
+    folder = new_folder(folder)
     _check_modalities(trials)
     for trial in trials:
         _check_trial(trial)
-    folder.mkdir(parents=True, exist_ok=True)
-    if "synthetic" in trials.name.lower():
-        (folder / azure_pressure.SYNTHETIC_MARK).write_text(f"No recordings of people: {trials.name}.\n")
+    make_folder(folder, trials.name)
     for trial in trials:
         subject, gait, number = TRIAL_ID.fullmatch(trial.ids[0]).groups()
         place = folder / f"subject{int(subject)}" / gait.replace("_", "-") / f"trial{int(number)}"
