@@ -8,6 +8,7 @@ from gaitlib.explain.backend import vjp
 from gaitlib.explain.layerwise.calls import Folded, handles, is_mask, weight
 from gaitlib.explain.layerwise.rules import Affine, Share, per_sample, stabilised
 from gaitlib.models.layers import MeanAndMaxPooling, MeanPooling, ZeroPadding, _mean
+from gaitlib.models.patches import ClassToken, SinePositions
 
 # Of a layer, or named in one: each passes relevance on as it is (Bach et al. 2015).
 ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "softplus", "tanh",
@@ -112,9 +113,10 @@ def _affine_again(call, affine, relevance):
 @handles(
     layers.Add, layers.Average, "ops.Add", "ops.Mean", "ops.Sum",
     layers.AveragePooling1D, layers.AveragePooling2D, layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D,
+    SinePositions, ClassToken,
 )  # fmt: skip
 def weighted_sum(call, relevance):
-    """Every term by what it added to the sum; a constant one (``x + 1.0``) is a bias."""
+    """Every term by what it added to the sum; a constant one (``x + 1.0``, a place, a learnt token) is a bias."""
     z = ops.cast(call.output, "float32")
     call.same(call.run(call.tensors))
     constant = call.run([x if is_mask(x) else ops.zeros_like(x) for x in call.tensors])

@@ -16,6 +16,7 @@ from gaitlib.explain.layerwise.layers import normalisation, passed_on
 from gaitlib.explain.layerwise.rules import Composite, Share, composite, per_sample
 from gaitlib.explain.padding import masked_values
 from gaitlib.models.layers import FrameMask, HalfMask, StridedMask, ZeroPadding
+from gaitlib.models.patches import ClassMask
 
 FIRST = BATCH // 4  # samples
 _NOT_THE_SAME = (
@@ -23,7 +24,7 @@ _NOT_THE_SAME = (
     'would be wrong. Use another method, such as method="integrated_gradients"'
 )
 KERNELS = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.TimeDistributed)
-NO_RELEVANCE = (FrameMask, HalfMask, StridedMask, layers.InputLayer)
+NO_RELEVANCE = (ClassMask, FrameMask, HalfMask, StridedMask, layers.InputLayer)
 KEEPS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)  # between a normalisation and its layer
 SAME_VALUES = (*KEEPS, layers.Reshape, layers.Flatten, layers.Permute, layers.ZeroPadding1D, layers.ZeroPadding2D,
                layers.Masking, layers.GaussianNoise, ZeroPadding)  # fmt: skip
