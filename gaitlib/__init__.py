@@ -17,8 +17,12 @@ _WHERE = {
     "load_empatica_e4": "gaitlib.datasets",
     "synthetic_physiology": "gaitlib.datasets.synthetic",
     "synthetic_trials": "gaitlib.datasets.synthetic",
+    "Encode": "gaitlib.encoders",
+    "Encoder": "gaitlib.encoders",
+    "pretrain": "gaitlib.encoders",
     "GaitClassifier": "gaitlib.classifier",
     "GaitRegressor": "gaitlib.classifier",
+    "Pretraining": "gaitlib.training",
     "Training": "gaitlib.training",
     "Mirror": "gaitlib.training",
     "device_name": "gaitlib.training.device",
@@ -37,8 +41,8 @@ _WHERE = {
     "TrialKFold": "gaitlib.protocols",
 }
 _ROOMS = (
-    "audit", "datasets", "evaluation", "explain", "models", "perturb", "plots", "preprocessing", "protocols", "recipes",
-    "results", "studies", "targets", "training", "trials",
+    "audit", "datasets", "encoders", "evaluation", "explain", "models", "perturb", "plots", "preprocessing",
+    "protocols", "recipes", "results", "studies", "targets", "training", "trials",
 )  # fmt: skip
 
 __all__ = [*_WHERE, *_ROOMS]

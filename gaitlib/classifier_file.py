@@ -150,6 +150,11 @@ def _is_plain(value) -> bool:
     return isinstance(value, str | numbers.Real)
 
 
+def _are_origins(value) -> bool:
+    """Of each encoder that a training started from: its name, trial ids, people and digests of recordings."""
+    return isinstance(value, list) and all(_is_text(name) and all(map(_are_ids, rest)) for name, *rest in value)
+
+
 def _is_recorded(value) -> bool:
     """What :func:`gaitlib.trials.alignment.recorded` gives."""
 
@@ -184,6 +189,7 @@ LEARNT = {
     "resources_": _are_resources,
 }
 LEARNT_BY_SOME = {
+    "started_from_": _are_origins,
     "classes_": _are_classes,
     "recorded_": _is_recorded,
     "estimator_": lambda v: isinstance(v, BaseEstimator),

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from gaitlib import recipes
 from gaitlib.classifier_file import read_classifier, write_classifier
+from gaitlib.encoders.origins import fit_steps, origin, started
 from gaitlib.errors import GaitDataError
 from gaitlib.models import LABEL, Builder, Head
 from gaitlib.models.classical import fit_weighted, predict_classical
@@ -22,12 +23,13 @@ from gaitlib.training import (
     LabelledSamples,
     ResourceMonitor,
     Training,
+    concatenated,
     encoder_network,
     network_outputs,
     train_network,
 )
 from gaitlib.trials import TrialSet
-from gaitlib.trials.alignment import aligned, recorded
+from gaitlib.trials.alignment import aligned, of_any_rate, recorded
 
 
 class GaitEstimator(BaseEstimator):
@@ -54,7 +56,7 @@ class GaitEstimator(BaseEstimator):
 
     # -- learning ----------------------------------------------------------------------------------------
 
-    def fit(self, trials: TrialSet, y=None, validation: TrialSet | None = None):
+    def fit(self, trials: TrialSet, y=None, validation: TrialSet | None = None, unlabelled: TrialSet | None = None):
         """Learn from trials.
 
         Parameters
@@ -65,6 +67,9 @@ class GaitEstimator(BaseEstimator):
             For scikit-learn; must equal the first target.
         validation : TrialSet, optional
             Trials that early stopping watches. Without them some training units are held back (see ``validation``).
+        unlabelled : TrialSet, optional
+            Further trials of the training side, whose labels are not looked at: an encoder that has not learnt yet
+            learns from them, too.
 
         Raises
         ------
@@ -87,21 +92,24 @@ class GaitEstimator(BaseEstimator):
         self.watched_ = () if validation is None else tuple(validation.ids)
         keras.utils.set_random_seed(self.seed)
         with ResourceMonitor() as monitor:
-            steps = self.steps_of(trials)
+            starts = started(self.stages(), trials, unlabelled)
+            first = next(filter(None, starts), None)
+            self.started_from_ = [origin(encoder) for encoder in starts if encoder]
+            steps = self.steps_of(trials) if first is None or self.steps is not None else first.pipeline(trials)
             steps.set_params(**{name: self.seed for name in steps.get_params() if name.endswith("__seed")})
-            self.steps_ = steps.fit(trials)
-            self.recorded_ = _of_any_rate(recorded(trials), steps)
+            self.steps_ = fit_steps(steps, trials, unlabelled)
+            self.recorded_ = of_any_rate(recorded(trials), steps)
             if builder.classical:
                 self._fit_classical(builder, trials)
             else:
-                self._fit_network(builder, trials, validation)
+                self._fit_network(builder, trials, validation, starts)
         weights = None if builder.classical else self.network_.count_params()
         self.resources_ = monitor.used | {"parameters": weights, "epochs": len(self.history_)}
         return self
 
     def _fit_classical(self, builder, trials):
         (stage,) = self.stages()
-        learnt = _concatenate(self._learnt_from(trials, self.steps_.transform(trials), stage))
+        learnt = concatenated(self._learnt_from(trials, self.steps_.transform(trials), stage))
         (features,) = learnt.inputs.values()
         estimators = {}
         for name, target in self.heads_.items():
@@ -116,7 +124,7 @@ class GaitEstimator(BaseEstimator):
             self.further_estimators_ = estimators
         self.history_ = pd.DataFrame()
 
-    def _fit_network(self, builder, trials, validation):
+    def _fit_network(self, builder, trials, validation, starts):
         own = self.steps_.transform(trials)
         keras.utils.set_random_seed(self.seed)  # anew: a step may have trained a network of its own
         shapes = {name: x.shape[1:] for name, x in own.inputs.items()}
@@ -131,9 +139,11 @@ class GaitEstimator(BaseEstimator):
             except GaitDataError as error:
                 raise GaitDataError(f"validation {error}") from error
         history = []
-        for i, stage in enumerate(self.stages()):
+        for i, (stage, encoder) in enumerate(zip(self.stages(), starts, strict=True)):
+            if encoder is not None:
+                encoder.start(self.network_)
             title = self.progress if isinstance(self.progress, str) else builder.name
-            network, train, seen = self.network_, _concatenate(self._learnt_from(trials, own, stage)), watched
+            network, train, seen = self.network_, concatenated(self._learnt_from(trials, own, stage)), watched
             if stage.encoder is not None:
                 network = encoder_network(self.network_, stage.encoder)
                 train, seen = train.only(stage.encoder), seen and seen.only(stage.encoder)
@@ -330,7 +340,13 @@ class GaitEstimator(BaseEstimator):
     def steps_of(self, trials) -> Pipeline:
         """The steps, not yet fitted, that these training trials would go through."""
         builder = self.builder()
-        steps = recipes.steps_for(trials, builder.info and builder.name) if self.steps is None else clone(self.steps)
+        start = next((stage.start for stage in self.stages() if stage.start), None)
+        if self.steps is not None:
+            steps = clone(self.steps)
+        elif start is not None:
+            steps = start.pipeline(trials)
+        else:
+            steps = recipes.steps_for(trials, builder.info and builder.name)
         if not builder.classical and any(stage.modality_dropout for stage in self.stages()):
             steps[-1].set_params(allow_missing=True)  # the network learns to do without
         return steps
@@ -374,27 +390,12 @@ def _of_head(class_weight, name, target):
     return None if target.kind == "continuous" and class_weight == "balanced" else class_weight
 
 
-def _of_any_rate(learnt, steps) -> dict:
-    """Rates are not compared where a step brings a modality to one length or reads true times."""
-    free = {step.modality for step in steps if getattr(step, "at_any_rate", False)}
-    return {name: one | {"rates_hz": None} if name in free else one for name, one in learnt.items()}
-
-
 def _refuse_without_effect(builder, stages) -> None:
     """Settings that a classical model would pass over in silence."""
     if not builder.classical:
         return
     if len(stages) > 1:
         raise GaitDataError(f"'{builder.name}' is no network: it learns in one stage, not in {len(stages)}")
-    for setting in ("l2", "trainable", "encoder", "modality_dropout", "head_weights"):
+    for setting in ("start", "l2", "trainable", "encoder", "modality_dropout", "head_weights"):
         if getattr(stages[0], setting):
             raise GaitDataError(f"'{builder.name}' is no network: Training({setting}=...) has no effect; leave it out")
-
-
-def _concatenate(parts) -> LabelledSamples:
-    """The samples of all parts, in their order."""
-    inputs, target, weight = (
-        keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *(getattr(p, what) for p in parts))
-        for what in ("inputs", "target", "weight")
-    )
-    return LabelledSamples(inputs, target, weight)

@@ -11,9 +11,9 @@ import gaitlib
 
 PACKAGE = Path(gaitlib.__file__).parent
 ROOMS = (
-    "errors", "targets", "trials", "saving", "protocols", "preprocessing", "datasets", "models", "training", "recipes",
-    "classifier_file", "estimator", "classifier", "audit", "results", "evaluation", "perturb", "explain", "plots",
-    "studies", "testing", "demo",
+    "errors", "targets", "trials", "saving", "protocols", "preprocessing", "datasets", "models", "training", "encoders",
+    "recipes", "classifier_file", "estimator", "classifier", "audit", "results", "evaluation", "perturb", "explain",
+    "plots", "studies", "testing", "demo",
 )  # fmt: skip
 LONGEST = 400  # lines
 

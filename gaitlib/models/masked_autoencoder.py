@@ -34,7 +34,7 @@ DECODERS = {
 TESTED = {"preset": "tiny", "patch": 4, "width": 8, "depth": 1, "n_heads": 2}
 
 
-@register("masked_autoencoder", MASKED_AUTOENCODERS, classifies=False, tiny=TESTED)
+@register("masked_autoencoder", MASKED_AUTOENCODERS, classifies=False, jit=True, tiny=TESTED)
 def masked_autoencoder(inputs, heads=None, preset="small", decoder=None, **encoder):
     """A transformer that sees a quarter of the patches of a signal and tells the rest.
 

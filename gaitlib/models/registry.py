@@ -276,7 +276,10 @@ class Builder(BaseEstimator):
         import keras
 
         if self.info is not None and not self.info.classifies:
-            raise GaitDataError(f"'{self.name}' is no classifier; it works inside the step AutoencoderCode()")
+            raise GaitDataError(
+                f"'{self.name}' is no classifier: gaitlib.pretrain trains it, and Encode() or Training(start=) use it"
+            )
+            )
         if isinstance(self.model, str):
             network = build(self.model, inputs, heads=heads, **self.parameters)
         else:

@@ -25,7 +25,7 @@ from sklearn.feature_selection import f_classif
 from gaitlib.errors import GaitDataError
 
 ALLOWED_PACKAGES = ("gaitlib", "sklearn")
-ROOMS = ("preprocessing", "models", "training")  # of gaitlib, whose classes a classifier is made of
+ROOMS = ("preprocessing", "models", "training", "encoders")  # of gaitlib, whose classes a classifier is made of
 SET_BY_HELPERS = ("n_features_in_", "feature_names_in_", "classes_")  # by functions of scikit-learn, on any estimator
 METHODS = {"predict", "predict_proba", "decision_function"}
 LOOKED_UP = ("_getter", "method_")  # ends of names whose text scikit-learn hands to getattr

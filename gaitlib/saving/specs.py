@@ -46,6 +46,8 @@ def spec(value, with_source=True):
             described["source"] = _source(type(value))
         if isinstance(value, FrozenEstimator):  # what it has learnt is a setting
             described["fitted"] = of(vars(value.estimator))
+        elif hasattr(value, "__sklearn_clone__") and value.__sklearn_clone__() is value:  # so it is here
+            return described | {"fitted": of(vars(value))}
         return described | {"params": of(value.get_params(deep=False))}
     if hasattr(value, "__dict__"):
         return {"class": public_path(type(value)), "state": of(vars(value))}

@@ -1,10 +1,11 @@
 """Train a network: settings, batches, the loop, the device, and what it costs."""
 
 from gaitlib.training.augment import Mirror
-from gaitlib.training.batching import LabelledSamples, batches
+from gaitlib.training.batching import LabelledSamples, batches, concatenated
 from gaitlib.training.loop import encoder_network, train_network
 from gaitlib.training.modality_dropout import ModalityDropout
 from gaitlib.training.prediction import network_outputs, predict_network
+from gaitlib.training.pretraining import Pretraining
 from gaitlib.training.resources import ResourceMonitor
 from gaitlib.training.settings import Training
 
@@ -12,9 +13,11 @@ __all__ = [
     "LabelledSamples",
     "Mirror",
     "ModalityDropout",
+    "Pretraining",
     "ResourceMonitor",
     "Training",
     "batches",
+    "concatenated",
     "encoder_network",
     "network_outputs",
     "predict_network",

@@ -25,6 +25,15 @@ class LabelledSamples:
         return replace(self, inputs={modality: self.inputs[modality]})
 
 
+def concatenated(parts) -> LabelledSamples:
+    """The samples of all parts, in their order."""
+    inputs, target, weight = (
+        keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *(getattr(p, what) for p in parts))
+        for what in ("inputs", "target", "weight")
+    )
+    return LabelledSamples(inputs, target, weight)
+
+
 def batches(samples: LabelledSamples, batch_size: int, shuffle_seed: int | None = None):
     """Batches for ``fit``: tf.data without autotune under TensorFlow, a PyDataset on other backends.
 

@@ -34,6 +34,10 @@ class Training(BaseEstimator):
         Train only the encoder of this modality, under a passing head of its own, such as "skeleton" before the stage
         that trains the whole (the three steps of Jun et al. 2021). The model ends this encoder in a layer named
         ``<modality>_features``.
+    start : Encoder or None
+        An encoder (:func:`gaitlib.pretrain`) whose layers the network has: the stage starts from what it learnt without
+        labels, layer by layer, by their names. Where it has not learnt yet, it does so in each fold, from its training
+        and unlabelled trials. Without ``steps`` the classifier takes those of the encoder.
     modality_dropout : float
         Share of the training samples that lose each modality, drawn anew in every batch: the network learns to do with
         what is left, and the classifier then takes trials that lack a modality, to learn from and to predict (ModDrop,
@@ -71,6 +75,7 @@ class Training(BaseEstimator):
         optimizer="adam",
         loss="cross_entropy",
         head_weights=None,
+        start=None,
     ):
         self.epochs = epochs
         self.batch_size = batch_size
@@ -87,3 +92,4 @@ class Training(BaseEstimator):
         self.optimizer = optimizer
         self.loss = loss
         self.head_weights = head_weights
+        self.start = start

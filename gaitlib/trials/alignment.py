@@ -52,6 +52,12 @@ def aligned(trials, learnt):
     return replace(trials, modalities=modalities)
 
 
+def of_any_rate(learnt, steps) -> dict[str, dict]:
+    """What was :func:`recorded`, without the rates of what a step brings to one length or rate, or reads in seconds."""
+    free = {step.modality for step in steps if getattr(step, "at_any_rate", False)}
+    return {name: one | {"rates_hz": None} if name in free else one for name, one in learnt.items()}
+
+
 def _in_order(name, m, channels):
     if sorted(m.channels) != sorted(channels):
         lacking, new = (

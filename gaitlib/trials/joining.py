@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
@@ -67,6 +68,17 @@ def concat(sets, names=None) -> TrialSet:
     kinds = _kinds(sets, names)
     table = table.astype({name: float for name, (kind, _) in kinds.items() if kind != "class"})
     return TrialSet(table, modalities, title, histories.pop(), kinds=kinds)
+
+
+def stacked(one, other) -> TrialSet:
+    """Two parts of one TrialSet as one, with the trials of the second behind those of the first."""
+    modalities = {}
+    for name, m in one.modalities.items():
+        parts = [(getattr(m, part), getattr(other.modality(name), part)) for part in ("values", "frames", "time_s")]
+        columns = [None if first is None else np.concatenate([first, second]) for first, second in parts]
+        modalities[name] = replace(m, values=columns[0], frames=columns[1], time_s=columns[2])
+    table = pd.concat([one.table, other.table], ignore_index=True)
+    return replace(one, table=table, modalities=modalities)
 
 
 def _kinds(sets, names) -> dict[str, tuple[str, str]]:

@@ -153,7 +153,7 @@ def test_an_unknown_preparation_is_not_registered():
 
 
 def test_an_autoencoder_is_no_classifier():
-    with pytest.raises(gaitlib.GaitDataError, match="no classifier; it works inside the step AutoencoderCode"):
+    with pytest.raises(gaitlib.GaitDataError, match="no classifier: gaitlib.pretrain trains it"):
         Builder("autoencoder").build_network(SMALL, GAIT)
 
 

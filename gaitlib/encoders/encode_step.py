@@ -1,0 +1,69 @@
+"""The step that puts an encoder into a pipeline."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from gaitlib.encoders.origins import learnt
+from gaitlib.preprocessing import Step
+from gaitlib.preprocessing.step import sequence
+from gaitlib.trials.joining import stacked
+from gaitlib.trials.modality import object_array
+
+
+class Encode(Step):
+    """Replace trials by the features that an encoder tells of their windows: sequences of one step.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        A fitted one stays as it is. One that is not learns inside the fold, from its training trials and, where this is
+        the first step, from the unlabelled ones of the training side.
+
+    Attributes
+    ----------
+    encoder_ : Encoder
+    """
+
+    def __init__(self, encoder):
+        self.encoder = encoder
+
+    @property
+    def takes_unlabelled(self) -> bool:
+        """Whether :meth:`fit` learns from trials without labels."""
+        return not self.encoder.fitted
+
+    def fit(self, trials, y=None, unlabelled=None):
+        """Learn, where the encoder has not.
+
+        Parameters
+        ----------
+        trials : TrialSet
+        y : ignored
+        unlabelled : TrialSet, optional
+            Further trials of the training side.
+        """
+        return super().fit(trials if unlabelled is None else stacked(trials, unlabelled))
+
+    def _learn(self, trials):
+        self.encoder_ = learnt(self.encoder, trials)
+        self.fitted_on_, self.fitted_subjects_ = self.encoder_.fitted_on_, self.encoder_.fitted_subjects_
+
+    def _transform(self, trials):
+        windows = self.encoder_.windows(trials)
+        name = self.encoder_.modality_
+        m = sequence(windows, name)
+        present = m.present()
+        values = np.full(len(windows), None, dtype=object)
+        if present.any():
+            values[present] = object_array(list(self.encoder_.encode(windows[present])[:, None]))
+        width = max((v.shape[1] for v in values[present]), default=0)
+        first = m.select_frames([slice(0, 1)] * len(windows))
+        coded = replace(
+            first, values=values, channels=tuple(f"code_{i:03d}" for i in range(width)), unit="", max_frames=1
+        )
+        return windows.with_modality(name, coded)
+
+    def check_learnt(self):
+        super().check_learnt()
+        self.encoder_.check_learnt()
