@@ -13,6 +13,7 @@ _WHERE = {
     "TrialSet": "gaitlib.trials",
     "concat": "gaitlib.trials",
     "load_amigos": "gaitlib.datasets",
+    "load_imu": "gaitlib.datasets",
     "load_trials": "gaitlib.datasets",
     "load_empatica_e4": "gaitlib.datasets",
     "synthetic_physiology": "gaitlib.datasets.synthetic",

@@ -5,9 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from gaitlib import trials
-from gaitlib.datasets import amigos, azure_pressure, clinical_grf, empatica_e4, gait_signature, kinect_v2, tools
+from gaitlib.datasets import (
+    amigos,
+    azure_pressure,
+    clinical_grf,
+    empatica_e4,
+    gait_signature,
+    imu_recordings,
+    kinect_v2,
+    tools,
+)
 from gaitlib.datasets.amigos import load_amigos
 from gaitlib.datasets.empatica_e4 import load_empatica_e4, state_changes
+from gaitlib.datasets.imu_recordings import load_imu
 from gaitlib.datasets.tools import cache, files
 from gaitlib.datasets.tools.amigos_writer import write_amigos
 from gaitlib.datasets.tools.azure_pressure_writer import write_azure_pressure
@@ -23,10 +33,11 @@ LAYOUTS = {
     "gait signatures": gait_signature,
     "Empatica E4 wristband": empatica_e4,
     "AMIGOS": amigos,
+    "inertial recordings": imu_recordings,
 }
 
 __all__ = [
-    "LoadReport", "load_amigos", "load_empatica_e4", "load_trials", "state_changes", "write_amigos",
+    "LoadReport", "load_amigos", "load_empatica_e4", "load_imu", "load_trials", "state_changes", "write_amigos",
     "write_azure_pressure",
 ]  # fmt: skip
 

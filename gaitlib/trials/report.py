@@ -1,11 +1,16 @@
 """What a loader repaired, skipped or ignored: nothing happens in silence."""
 
+import html
 from dataclasses import dataclass
 
 import pandas as pd
 
 COUNTS = ("frames_read", "frames_kept", "cut_rows", "garbage", "non_advancing", "minute_wraps", "gaps")
-REPAIRS = ("cut_rows", "garbage", "non_advancing", "minute_wraps")
+REPAIRED = {  # counted by some layouts, in frames
+    "filled": "frames with missing values, filled by a straight line",
+    "rounded_times": "repeated times, replaced by those of an even clock",
+}
+REPAIRS = ("cut_rows", "garbage", "non_advancing", "minute_wraps", *REPAIRED)
 KEPT_AS_THEY_ARE = {  # counted by some layouts
     "without_partner": "files without their partner, used alone",
     "spikes": "pressure images with spikes, kept",
@@ -13,6 +18,9 @@ KEPT_AS_THEY_ARE = {  # counted by some layouts
     "left_out": "signals of recordings with windows that no signal covers, left out",
     "missing": "signals with missing values, kept as NaN",
     "flat": "signals with flat windows, kept",
+    "saturated": "recordings with frames at the end of the sensor's range, kept",
+    "dead_gyroscope": "recordings whose gyroscope is dead, without it",
+    "converted": "recordings converted to other units",
 }
 
 
@@ -31,20 +39,25 @@ class LoadReport:
         far above all their neighbours, left as they are). Layouts whose trials are windows of a recording add
         ``rate_hz``, ``windows``, ``uncovered`` (windows that the signal does not cover, which lack it), ``left_out``
         (windows of the recording that no signal covers), ``missing`` (values) and ``flat`` (windows of one value).
+        Inertial recordings add ``filled`` (frames with missing values that were filled), ``rounded_times`` (repeated
+        times that were replaced), ``saturated`` (frames), ``dead_gyroscope`` and ``converted`` (1 where it is so).
     ignored : list of str
         Files that do not belong to the layout.
     seconds : float
         Time that parsing took.
+    notes : tuple of str
+        What is to be said of more than one file.
     """
 
     files: pd.DataFrame
     ignored: list[str]
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def from_rows(cls, rows: list[dict], ignored: list[str], seconds: float) -> "LoadReport":
+    def from_rows(cls, rows: list[dict], ignored: list[str], seconds: float, notes=()) -> "LoadReport":
         blank = {"file": "", "status": "", "reason": "", **dict.fromkeys(COUNTS, 0)}
-        return cls(pd.DataFrame([blank | row for row in rows]), ignored, seconds)
+        return cls(pd.DataFrame([blank | row for row in rows]), ignored, seconds, tuple(notes))
 
     def summary(self) -> pd.DataFrame:
         """Totals a person can read: how many files and frames each repair touched."""
@@ -59,6 +72,11 @@ class LoadReport:
             "non-advancing frames dropped": ((files["non_advancing"] > 0).sum(), files["non_advancing"].sum()),
             "minute wraps undone": ((files["minute_wraps"] > 0).sum(), files["minute_wraps"].sum()),
             "gaps kept, with their true time": ((files["gaps"] > 0).sum(), files["gaps"].sum()),
+            **{
+                words: ((files[count] > 0).sum(), files[count].sum())
+                for count, words in REPAIRED.items()
+                if count in files
+            },
             **{words: ((files[count] > 0).sum(), 0) for count, words in KEPT_AS_THEY_ARE.items() if count in files},
             "files ignored (not of this layout)": (len(self.ignored), 0),
         }
@@ -69,15 +87,15 @@ class LoadReport:
         return self.files.loc[self.files["status"] == "skipped", ["file", "reason"]]
 
     def __repr__(self) -> str:
-        return self.summary().to_string()
+        return "\n".join([self.summary().to_string(), *self.notes])
 
     def _repr_html_(self) -> str:
-        return self.summary().to_html()
+        return self.summary().to_html() + "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
 
     def to_dict(self) -> dict:
         columns = {name: column.tolist() for name, column in self.files.items()}
-        return {"files": columns, "ignored": self.ignored, "seconds": self.seconds}
+        return {"files": columns, "ignored": self.ignored, "seconds": self.seconds, "notes": list(self.notes)}
 
     @classmethod
     def from_dict(cls, data: dict) -> "LoadReport":
-        return cls(pd.DataFrame(data["files"]), data["ignored"], data["seconds"])
+        return cls(pd.DataFrame(data["files"]), data["ignored"], data["seconds"], tuple(data.get("notes", ())))

@@ -35,12 +35,15 @@ class RowFormat:
         What the first column holds, in words.
     may_close : bool
         Whether rows may end with one more separator.
+    header : bool
+        Whether the first row names the columns; it is no part of the table.
     """
 
     separators: bytes
     holds: str
     first_column: str = "a number"
     may_close: bool = False
+    header: bool = False
 
     @property
     def comma(self) -> bytes:
@@ -52,7 +55,7 @@ class RowFormat:
 
 
 def load_files(
-    tree: FileTree, names: list[str], row_format: RowFormat, make: Callable, skip_bad: bool
+    tree: FileTree, names: list[str], row_format: RowFormat | Callable, make: Callable, skip_bad: bool
 ) -> tuple[dict, list[dict]]:
     """Make something of each file.
 
@@ -60,7 +63,9 @@ def load_files(
     ----------
     tree : FileTree
     names : list of str
-    row_format : RowFormat
+    row_format : RowFormat or callable
+        One for all files, or what gives that of a file from its name and its first row (bytes); it raises GaitDataError
+        to refuse the file.
     make : callable
         Gets the file's name, its table (rows, numbers in a row) and its row of the report, to which it adds
         counts; raises GaitDataError to refuse the file. ``row["cut_rows"]`` is 1 where no line end follows the
@@ -97,39 +102,55 @@ def load_files(
     return made, rows
 
 
-def _read_tables(tree: FileTree, names: list[str], row_format: RowFormat) -> Iterator[tuple]:
+def _read_tables(tree: FileTree, names: list[str], row_format: RowFormat | Callable) -> Iterator[tuple]:
     """Yield (name, float64 table or the GaitDataError that refuses it, cut last rows) for each name."""
     contents: dict[str, bytes | GaitDataError] = {}
+    formats: dict[str, RowFormat] = {}
     for name in names:
         try:
-            contents[name] = _tidy(tree.read(name), row_format)
+            content = _plain_lines(tree.read(name))
+            formats[name] = row_format(name, content.partition(b"\n")[0]) if callable(row_format) else row_format
+            contents[name] = _tidy(content, formats[name])
         except GaitDataError as error:
             contents[name] = error
-    sound = {n: c for n, c in contents.items() if isinstance(c, bytes) and _looks_sound(c, row_format)}
     tables = {}
-    try:
-        whole = _parse(b"".join(sound.values()), row_format) if sound else None
-        ends = np.cumsum([content.count(b"\n") for content in sound.values()])
-        if sound and len(whole) == ends[-1]:
-            tables = dict(zip(sound, np.split(whole, ends[:-1]), strict=True))
-    except ValueError:
-        pass  # some file holds text: each is read line by line below, which finds the place
+    for one in dict.fromkeys(formats.values()):
+        tables |= _parse_at_once({n: c for n, c in contents.items() if formats.get(n) == one}, one)
     for name, content in contents.items():
         if isinstance(content, bytes) and name not in tables:
             try:
-                yield name, _parse_lines(name, content, row_format), int(not content.rstrip(b" \r").endswith(b"\n"))
+                yield name, _parse_lines(name, content, formats[name]), int(not content.rstrip(b" \r").endswith(b"\n"))
             except GaitDataError as error:
                 yield name, error, 0
         else:
             yield name, tables.get(name, content), 0
 
 
-def _tidy(content: bytes, row_format: RowFormat) -> bytes:
+def _parse_at_once(contents: dict[str, bytes | GaitDataError], row_format: RowFormat) -> dict[str, np.ndarray]:
+    """The tables of all files that are as they should be; none where one that looks so is not."""
+    sound = {n: c for n, c in contents.items() if isinstance(c, bytes) and _looks_sound(c, row_format)}
+    try:
+        whole = _parse(b"".join(sound.values()), row_format) if sound else None
+    except ValueError:
+        return {}  # some file holds text: each is read line by line, which finds the place
+    ends = np.cumsum([content.count(b"\n") for content in sound.values()])
+    if not sound or len(whole) != ends[-1]:
+        return {}
+    return dict(zip(sound, np.split(whole, ends[:-1]), strict=True))
+
+
+def _plain_lines(content: bytes) -> bytes:
+    """The content with the line ends of Unix, and no mark of its encoding."""
     if content.startswith(UTF_16):
         content = content.decode("utf-16", errors="replace").encode()
     content = content.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n")
-    if b"\n" not in content:  # line ends of old Macintoshes
-        content = content.replace(b"\r", b"\n")
+    return content if b"\n" in content else content.replace(b"\r", b"\n")  # line ends of old Macintoshes
+
+
+def _tidy(content: bytes, row_format: RowFormat) -> bytes:
+    """The rows of the table, without a header and closing separators."""
+    if row_format.header:
+        content = content.partition(b"\n")[2]
     if not row_format.may_close:
         return content
     if content.endswith(row_format.comma):  # the row is complete, only its line end is missing
@@ -165,10 +186,10 @@ def _parse(content: bytes, row_format: RowFormat) -> np.ndarray:
 def _parse_lines(name: str, content: bytes, row_format: RowFormat) -> np.ndarray:
     """The slow way, for a file that the fast way did not take: it names row and column of what is wrong."""
     if not content.strip():
-        raise GaitDataError(f"{name}: the file is empty")
+        raise GaitDataError(f"{name}: " + ("a header and no rows" if row_format.header else "the file is empty"))
     comma, n_columns = row_format.comma.decode(), row_format.n_columns
     within_columns = row_format.separators.decode().split(comma)
-    numbered = enumerate(content.decode("latin-1").rstrip().split("\n"), start=1)
+    numbered = enumerate(content.decode("latin-1").rstrip().split("\n"), start=1 + row_format.header)
     lines = [(number, line.strip(" \r")) for number, line in numbered if line.strip(" \r") or n_columns == 1]
     table = []
     for number, line in lines:
