@@ -279,7 +279,6 @@ class Builder(BaseEstimator):
             raise GaitDataError(
                 f"'{self.name}' is no classifier: gaitlib.pretrain trains it, and Encode() or Training(start=) use it"
             )
-            )
         if isinstance(self.model, str):
             network = build(self.model, inputs, heads=heads, **self.parameters)
         else:
