@@ -116,9 +116,9 @@ class GaitEstimator(BaseEstimator):
             encoded, weight = (a if len(self.heads_) == 1 else a[name] for a in (learnt.target, learnt.weight))
             known = weight > 0
             encoded = encoded[known].ravel().astype(np.int32 if target.classes else np.float32)
-            balanced = None if _of_head(stage.class_weight, name, target) is None else weight[known]
+            alike = _of_head(stage.class_weight, name, target) is None and np.ptp(weight[known]) == 0
             estimator = builder.build_classical(self.seed, target.kind)
-            estimators[name] = fit_weighted(estimator, features[known], encoded, balanced)
+            estimators[name] = fit_weighted(estimator, features[known], encoded, None if alike else weight[known])
         self.estimator_ = estimators.pop(self.primary)
         if estimators:
             self.further_estimators_ = estimators

@@ -1,5 +1,7 @@
 """Named settings that work: the default preparation of each kind of modality."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest
@@ -15,19 +17,26 @@ from gaitlib.preprocessing import (
     CentrePelvis,
     Crop,
     Frames,
+    FuseSensors,
     GaitParameters,
+    LowPass,
+    RemoveGravity,
     ScaleStature,
     SelectJoints,
+    SpectralStatistics,
     SummaryStatistics,
     Tensors,
     variance_score,
 )
 from gaitlib.preprocessing.skeleton import ANGLES, require_z_up
-from gaitlib.trials.conventions import CHEST_NAMES, GAIT_JOINTS, PELVIS_NAMES
+from gaitlib.trials.conventions import ACC_CHANNELS, CHEST_NAMES, GAIT_JOINTS, GYRO_CHANNELS, PELVIS_NAMES
+from gaitlib.trials.modality import object_array
 
 WINDOW_S, HOP_S = 4 / 3, 0.5  # a little more than one gait cycle: 40 and 15 frames at 30 Hz
 OPENING_S = 10 / 3  # 100 frames at 30 Hz
 RATE_HZ = 30.0  # where times are not known
+IMU_RATE_HZ, IMU_LOW_PASS_HZ = 50.0, 20.0
+IMU_WINDOW_S, IMU_HOP_S = 2.56, 1.28  # 128 and 64 frames, as encoders of inertial signals read
 TOP_SHARE = 75 / 96  # of the channels, the reference study's choice
 PCA_VARIANCE = 0.95
 
@@ -73,6 +82,53 @@ def skeleton_steps(modality, name: str, features: str = "angles") -> list:
     return steps
 
 
+def is_imu(modality) -> bool:
+    """Whether a modality is a sequence of accelerations, with rotation rates or without, under their standard names."""
+    return modality.kind == "sequence" and modality.channels in (ACC_CHANNELS, ACC_CHANNELS + GYRO_CHANNELS)
+
+
+def imu_sensors(trials) -> tuple[str, ...]:
+    """The modalities, "acc" alone or with "gyro", that trials of inertial sensors hold as recorded; none of others.
+
+    A gyroscope that no trial has does not count.
+    """
+    acc, gyro = (trials.modalities.get(name) for name in ("acc", "gyro"))
+    if acc is None or not is_imu(acc):
+        return ()
+    return ("acc",) if gyro is None or not gyro.present().any() else ("acc", "gyro")
+
+
+def imu_steps(sensors=("acc", "gyro"), rate_hz: float = IMU_RATE_HZ) -> list:
+    """Named steps that put inertial sensors on one clock, as the modality "imu", and take gravity and noise out.
+
+    None of them learns from other trials: who fits many models may take all trials through them once, before any split.
+
+    Parameters
+    ----------
+    sensors : sequence of {"acc", "gyro"}
+    rate_hz : float
+
+    Examples
+    --------
+    >>> [name for name, _ in imu_steps()]
+    ['fuse', 'gravity', 'smooth_imu']
+    """
+    return [
+        ("fuse", FuseSensors(rate_hz, sensors)),
+        ("gravity", RemoveGravity()),
+        ("smooth_imu", LowPass(IMU_LOW_PASS_HZ, order=4, modality="imu")),
+    ]
+
+
+def _as_fused(trials, sensors):
+    """Trials as they look after :func:`imu_steps`: names, channels and times, with values that nobody measured so."""
+    m = trials.modality("acc")
+    times = object_array([None if t is None else np.arange(t[0], t[-1], 1 / IMU_RATE_HZ) for t in m.time_s])
+    channels = ACC_CHANNELS + GYRO_CHANNELS * ("gyro" in sensors)
+    others = {name: other for name, other in trials.modalities.items() if name not in ("acc", "gyro")}
+    return replace(trials, modalities=others | {"imu": replace(m, channels=channels, time_s=times)})
+
+
 def steps_for(trials, model: str | None = "compact_gru", features: str | None = None) -> Pipeline:
     """The default pipeline for some training trials and a model.
 
@@ -82,6 +138,12 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
     classical models read summary statistics of the whole trial, ``minirocket`` its first 3.33 s (at 30 Hz where times
     are not known; no more frames than the longest training trial has). Waveforms are read whole, each channel scaled to
     -1..1. How the skeleton settings were chosen: ``benchmarks/choose_settings.py``.
+
+    Inertial sensors ("acc" and "gyro" as recorded, at any rate) first go through :func:`imu_steps`. Networks and
+    ``minirocket`` then read windows of 2.56 s all over the recording, since what is told by a fall or a walk may lie
+    anywhere in it, networks every 1.28 s; other classical models read summary and spectral statistics of the whole
+    recording. Accelerations and rotation rates that are one modality already (:class:`FuseSensors`) were prepared by
+    somebody, and are only scaled and cut.
 
     Parameters
     ----------
@@ -106,7 +168,10 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
     features = features or ("autoencoder" if prepared == "code" else "angles")
     if features not in FEATURES or (prepared == "code" and features != "autoencoder"):
         raise GaitDataError(f"features '{features}' of '{model}'; known are {', '.join(FEATURES)}")
-    names, steps = list(trials.modalities) if model is None else _modalities(trials, models.info(model)), []
+    steps, sensors = [], imu_sensors(trials)
+    if sensors:
+        steps, trials = imu_steps(sensors), _as_fused(trials, sensors)
+    names = list(trials.modalities) if model is None else _modalities(trials, models.info(model))
     if prepared == "gait parameters":
         _require_skeleton(trials, names[0], "gait parameters")
         require_z_up(trials, names[0])
@@ -123,8 +188,9 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
         steps += skeleton_steps(m, name, features) if is_skeleton(m) else []
         if prepared != "statistics":
             steps += _scaling_steps(m, name, features, prepared)
+    statistics = SpectralStatistics if any(is_imu(trials.modality(name)) for name in names) else SummaryStatistics
     last = (
-        ("statistics", SummaryStatistics(names))
+        ("statistics", statistics(names))
         if prepared == "statistics"
         else ("tensors", Tensors(names, pad=prepared != "whole"))
     )
@@ -167,6 +233,9 @@ def _scaling_steps(m, name, features, prepared) -> list:
 
 def _crop(m, name, prepared) -> Crop:
     """What is read at once of a sequence."""
+    if is_imu(m):
+        hop_s = IMU_WINDOW_S if prepared == "opening" else IMU_HOP_S
+        return Crop(round(IMU_WINDOW_S * _rate_hz(m)), "sliding", round(hop_s * _rate_hz(m)), name)
     longest = max((len(v) for v in m.values if v is not None), default=1)
     if prepared == "opening":
         return Crop(min(longest, round(OPENING_S * _rate_hz(m))), "first", modality=name)

@@ -5,6 +5,7 @@ from gaitlib.preprocessing.events import gait_events
 from gaitlib.preprocessing.frames import Frames, variance_score
 from gaitlib.preprocessing.gait_cycle import GaitParameters, cycles, gait_parameters
 from gaitlib.preprocessing.heartbeats import EcgFeatures, PulseFeatures, inverted
+from gaitlib.preprocessing.imu import FuseSensors, RemoveGravity, RotationInvariant
 from gaitlib.preprocessing.per_subject import ScalePerSubject
 from gaitlib.preprocessing.physiology import (
     LevelFeatures,
@@ -23,17 +24,17 @@ from gaitlib.preprocessing.skeleton import (
     ScaleStature,
     SelectJoints,
 )
-from gaitlib.preprocessing.statistics import SequenceLength, SummaryStatistics
+from gaitlib.preprocessing.statistics import SequenceLength, SpectralStatistics, SummaryStatistics
 from gaitlib.preprocessing.step import Step
 from gaitlib.preprocessing.stride import CutStride, MeanCycle
 from gaitlib.preprocessing.waveforms import BandPass, LowPass, ScaleBodyWeight, StandardiseTrial, TimeNormalise
 from gaitlib.preprocessing.windows import Crop
 
 __all__ = [
-    "AddJointAngles", "AddVelocity", "AlignHeading", "AutoencoderCode", "BandPass", "CentrePelvis", "Crop",
-    "CutStride", "EcgFeatures", "FillMissing", "Frames", "GaitParameters", "LevelFeatures", "LowPass", "MeanCycle",
-    "MovementFeatures", "PulseFeatures", "RepairFrames", "Samples", "ScaleBodyWeight", "ScalePerSubject",
-    "ScaleStature", "SelectJoints", "SequenceLength", "SkinConductanceFeatures", "StandardiseTrial", "Step",
-    "SummaryStatistics", "Tensors", "TimeNormalise", "channel_quality", "cycles", "gait_events", "gait_parameters",
-    "inverted", "quality_table", "variance_score",
+    "AddJointAngles", "AddVelocity", "AlignHeading", "AutoencoderCode", "BandPass", "CentrePelvis", "Crop", "CutStride",
+    "EcgFeatures", "FillMissing", "Frames", "FuseSensors", "GaitParameters", "LevelFeatures", "LowPass", "MeanCycle",
+    "MovementFeatures", "PulseFeatures", "RemoveGravity", "RepairFrames", "RotationInvariant", "Samples",
+    "ScaleBodyWeight", "ScalePerSubject", "ScaleStature", "SelectJoints", "SequenceLength", "SkinConductanceFeatures",
+    "SpectralStatistics", "StandardiseTrial", "Step", "SummaryStatistics", "Tensors", "TimeNormalise",
+    "channel_quality", "cycles", "gait_events", "gait_parameters", "inverted", "quality_table", "variance_score",
 ]  # fmt: skip

@@ -1,12 +1,19 @@
 """One flat row a trial, for classical models and controls."""
 
 import numpy as np
+from scipy.signal import welch
 
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing.samples import Samples
 from gaitlib.preprocessing.step import Step, require_finite, require_trials, sequence
+from gaitlib.preprocessing.waveforms import even_rate_hz
+from gaitlib.trials.conventions import AXES
 
 STATISTICS = ("mean", "sd", "min", "max", "p10", "median", "p90", "change")
+SPECTRUM_S = 5.12  # 256 frames at 50 Hz
+OCTAVES_HZ = ((0.5, 1), (1, 2), (2, 4), (4, 8), (8, 16))
+SPECTRAL = (*(f"share {low:g}-{high:g} Hz" for low, high in OCTAVES_HZ), "dominant Hz", "spectral entropy")
+TINY = np.finfo(float).tiny
 
 
 class SummaryStatistics(Step):
@@ -34,13 +41,96 @@ class SummaryStatistics(Step):
             if not m.present().all():
                 raise GaitDataError(f"{trials.ids[~m.present()][0]} has no '{name}'; leave such trials out")
             if m.kind == "sequence":
-                columns.append(np.stack([_summarise(v) for v in m.values]))
-                names += [f"{c} {s}" for s in STATISTICS for c in m.channels]
+                rows, told = self._of_sequence(trials, name)
+                columns.append(np.stack(rows))
+                names += told
             else:
                 columns.append(np.stack([v.ravel() for v in m.values]))
                 names += [f"{name} {i}" for i in range(columns[-1].shape[1])]
         inputs = np.concatenate(columns, axis=1).astype(np.float32)
         return Samples({"statistics": inputs}, trials.ids, {"statistics": tuple(names)})
+
+    def _of_sequence(self, trials, name) -> tuple[list, list[str]]:
+        """A row a trial, and the names of its numbers."""
+        m = trials.modality(name)
+        return [_summarise(v) for v in m.values], [f"{c} {s}" for s in STATISTICS for c in m.channels]
+
+
+class SpectralStatistics(SummaryStatistics):
+    """Summary statistics and the spectrum of every channel and of the length of every vector: one flat row a trial.
+
+    Three channels ``<name>_x``, ``<name>_y`` and ``<name>_z`` are a vector; its length ``<name>_length`` is described
+    as a channel is, and beside it the correlations of its axes, 0 where one does not change. Of each channel there are
+    the statistics of :class:`SummaryStatistics`, then from its power spectrum (Welch: mean over windows of 5.12 s that
+    overlap by half; a shorter trial is one window, at the same frequencies) the share of the power in octaves from 0.5
+    to 16 Hz, the frequency that has most, and the entropy of the spectrum between 0 (one frequency) and 1 (all alike).
+    The mean is no part of the spectrum; a channel that does not change has zeros. Whole trials or windows
+    (:class:`Crop` before it) are described: frequencies are in Hz, and neither tells how long a recording is.
+
+    Parameters
+    ----------
+    modalities : sequence of str, optional
+        Which to keep; default all. Images and static values are taken as they are.
+
+    Raises
+    ------
+    GaitDataError
+        On ``transform``, where a trial lacks a modality, a number is not finite, or times are missing or uneven.
+
+    Examples
+    --------
+    >>> from gaitlib import TrialSet
+    >>> wave = np.sin(2 * np.pi * 3 * np.arange(500) / 50)[:, None]
+    >>> samples = SpectralStatistics().fit_transform(TrialSet.from_arrays({"emg": [wave]}, rate_hz=50, subject=["a"]))
+    >>> told = dict(zip(samples.channels["statistics"], samples.inputs["statistics"][0].tolist()))
+    >>> round(told["emg_0 share 2-4 Hz"], 2), round(told["emg_0 dominant Hz"], 1)
+    (1.0, 2.9)
+    """
+
+    def _of_sequence(self, trials, name):
+        m, rows = trials.modality(name), []
+        vectors = _vectors(m.channels)
+        for trial, values, time_s in zip(trials.ids, m.values, m.time_s, strict=True):
+            place = f"{trial}, modality '{name}'"
+            if time_s is None or len(time_s) < 2:
+                raise GaitDataError(f"{place}: a spectrum needs 2 frames with times or more; give rate_hz= or time_s=")
+            v = values.astype(np.float64)
+            lengths = [np.linalg.norm(v[:, axes], axis=1) for axes in vectors.values()]
+            every = np.column_stack([v, *lengths])
+            correlations = [_correlations(v[:, axes]) for axes in vectors.values()]
+            spectrum = _of_spectrum(every, even_rate_hz(place, time_s))
+            rows.append(np.concatenate([_summarise(every), spectrum, *correlations]))
+        channels = (*m.channels, *(f"{vector}_length" for vector in vectors))
+        names = [f"{c} {s}" for s in (*STATISTICS, *SPECTRAL) for c in channels]
+        return rows, names + [f"{vector} {a}-{b} correlation" for vector in vectors for a, b in ("xy", "xz", "yz")]
+
+
+def _vectors(channels) -> dict[str, list[int]]:
+    """Where x, y and z of each vector stand, by its name."""
+    names = [c[:-2] for c in channels if c.endswith("_x")]
+    axes = {name: [f"{name}_{axis}" for axis in AXES] for name in names}
+    return {name: [channels.index(c) for c in three] for name, three in axes.items() if set(three) <= set(channels)}
+
+
+def _of_spectrum(v, rate_hz) -> np.ndarray:
+    """The numbers named in SPECTRAL of every channel, statistic by statistic."""
+    n = max(2, round(SPECTRUM_S * rate_hz))
+    hz, power = welch(v, rate_hz, nperseg=min(n, len(v)), nfft=n, axis=0)
+    share = power[1:] / np.maximum(power[1:].sum(axis=0), TINY)  # without the mean
+    share[:, np.ptp(v, axis=0) == 0] = 0
+    hz = hz[1:]
+    octaves = [share[(low <= hz) & (hz < high)].sum(axis=0) for low, high in OCTAVES_HZ]
+    moves = share.any(axis=0)
+    entropy = -(share * np.log(np.maximum(share, TINY))).sum(axis=0) / max(np.log(len(hz)), 1)
+    return np.concatenate([*octaves, np.where(moves, hz[share.argmax(axis=0)], 0), entropy])
+
+
+def _correlations(axes) -> np.ndarray:
+    """Of x with y, x with z and y with z."""
+    centred = axes - axes.mean(axis=0)
+    size = np.linalg.norm(centred, axis=0)
+    between = centred.T @ centred / np.maximum(np.outer(size, size), TINY)
+    return between[np.triu_indices(3, 1)]
 
 
 def _summarise(v) -> np.ndarray:

@@ -80,7 +80,7 @@ class LowPass(Step):
         return trials.with_modality(self.modality, replace(m, values=values))
 
     def _smooth(self, place, values, time_s) -> np.ndarray:
-        return _zero_phase(place, values, time_s, self.order, "lowpass", self.cutoff_hz)
+        return zero_phase(place, values, time_s, self.order, "lowpass", self.cutoff_hz)
 
 
 class BandPass(Step):
@@ -129,7 +129,7 @@ class BandPass(Step):
         for i, trial in enumerate(trials.ids):
             if values[i] is not None:
                 place = f"{trial}, modality '{self.modality}'"
-                values[i] = _zero_phase(place, values[i], m.time_s[i], self.order, "bandpass", edges)
+                values[i] = zero_phase(place, values[i], m.time_s[i], self.order, "bandpass", edges)
         return trials.with_modality(self.modality, replace(m, values=values))
 
 
@@ -288,8 +288,20 @@ def require_points(step) -> None:
         raise GaitDataError(f"{type(step).__name__} needs 2 points or more, not {step.n_points}")
 
 
-def _zero_phase(place, values, time_s, order, kind, edges_hz) -> np.ndarray:
-    """Filtered forwards and backwards, float32; the highest edge must be below half of the frame rate."""
+def zero_phase(place, values, time_s, order, kind, edges_hz) -> np.ndarray:
+    """Filtered forwards and backwards, float32; the highest edge must be below half of the frame rate.
+
+    Parameters
+    ----------
+    place : str
+        Trial and modality, for the errors.
+    values : ndarray (frames, channels)
+    time_s : ndarray (frames,), or None
+    order : int
+        Of one pass.
+    kind : {"lowpass", "bandpass"}
+    edges_hz : float or pair of float
+    """
     if time_s is None or len(time_s) < 2:
         raise GaitDataError(f"{place}: a cut-off in Hz needs 2 frames with times or more; give rate_hz= or time_s=")
     rate_hz = even_rate_hz(place, time_s)

@@ -1,6 +1,7 @@
 """Train a network: settings, batches, the loop, the device, and what it costs."""
 
 from gaitlib.training.augment import Mirror
+from gaitlib.training.augment_signals import Jitter, RotateSensor, ScaleSignal, SignalAugmentation, WarpTime
 from gaitlib.training.batching import LabelledSamples, batches, concatenated
 from gaitlib.training.loop import encoder_network, train_network
 from gaitlib.training.modality_dropout import ModalityDropout
@@ -10,12 +11,17 @@ from gaitlib.training.resources import ResourceMonitor
 from gaitlib.training.settings import Training
 
 __all__ = [
+    "Jitter",
     "LabelledSamples",
     "Mirror",
     "ModalityDropout",
     "Pretraining",
     "ResourceMonitor",
+    "RotateSensor",
+    "ScaleSignal",
+    "SignalAugmentation",
     "Training",
+    "WarpTime",
     "batches",
     "concatenated",
     "encoder_network",

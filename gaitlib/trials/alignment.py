@@ -54,7 +54,8 @@ def aligned(trials, learnt):
 
 def of_any_rate(learnt, steps) -> dict[str, dict]:
     """What was :func:`recorded`, without the rates of what a step brings to one length or rate, or reads in seconds."""
-    free = {step.modality for step in steps if getattr(step, "at_any_rate", False)}
+    at_any_rate = [step for step in steps if getattr(step, "at_any_rate", False)]
+    free = {name for step in at_any_rate for name in getattr(step, "sensors", None) or [step.modality]}
     return {name: one | {"rates_hz": None} if name in free else one for name, one in learnt.items()}
 
 
