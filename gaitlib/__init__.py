@@ -32,6 +32,7 @@ _WHERE = {
     "benchmark": "gaitlib.evaluation",
     "open_runs": "gaitlib.results",
     "GroupKFold": "gaitlib.protocols",
+    "LabelBudget": "gaitlib.protocols",
     "LeaveOneGroupOut": "gaitlib.protocols",
     "LeaveOneRepetitionOut": "gaitlib.protocols",
     "LeaveOneSubjectOut": "gaitlib.protocols",

@@ -120,6 +120,25 @@ def imu_steps(sensors=("acc", "gyro"), rate_hz: float = IMU_RATE_HZ) -> list:
     ]
 
 
+def signal_steps(trials, name: str | None = None) -> list:
+    """Named steps from recordings to what an encoder reads, without scaling and windows; none of them learns.
+
+    Inertial sensors go through :func:`imu_steps`, a skeleton is centred and scaled by body length and loses hands and
+    face, other sequences stay as they are.
+
+    Parameters
+    ----------
+    trials : TrialSet
+    name : str, optional
+        The modality that will be read.
+    """
+    sensors = imu_sensors(trials)
+    if sensors and name in (None, "imu"):
+        return imu_steps(sensors)
+    found = [n for n, m in trials.modalities.items() if is_skeleton(m) and name in (None, n)]
+    return skeleton_steps(trials.modality(found[0]), found[0], "positions") if found else []
+
+
 def _as_fused(trials, sensors):
     """Trials as they look after :func:`imu_steps`: names, channels and times, with values that nobody measured so."""
     m = trials.modality("acc")

@@ -26,9 +26,9 @@ def audit_split(trials, protocol, folds, copies: Copies) -> list[Finding]:
     list of Finding
         For each fold: whether subjects, walks and the other columns of the claim stand apart, also in validation;
         whether trials with the same or nearly the same content, or of the same file, stand on both sides; whether a
-        step that the trials have been through (their history) had learnt from what is tested. Once for all folds:
-        whether one recording has two labels, and what else tells the class
-        (:func:`gaitlib.audit.confounders.hidden_signals`).
+        step that the trials have been through (their history) had learnt from what is tested. Unlabelled trials are of
+        the side that is learnt from. Once for all folds: whether one recording has two labels, and what else tells the
+        class (:func:`gaitlib.audit.confounders.hidden_signals`).
     """
     unjudged = [
         Finding(f"near copies of {name}", protocol.name, "", "unseen", reason)
@@ -113,7 +113,8 @@ def _tested_apart(table, column, fold):
 def _validation(table, protocol, fold):
     if not len(fold.validation):
         return "ok", "no trials are held back to stop training"
-    return _worst(_inner(table, protocol, fold.train, fold.validation))
+    learnt = np.concatenate([fold.train, fold.unlabelled])
+    return _worst(_inner(table, protocol, learnt, fold.validation))
 
 
 def _inner(table, protocol, learnt, watched):
@@ -200,7 +201,7 @@ def audit_learnt(trials, protocol, fold, learnt: dict, model: str = "") -> list[
     Returns
     -------
     list of Finding
-        On the model, its steps, and early stopping.
+        On the model, its steps, and early stopping; where trials are unlabelled, on labels beyond the budget.
     """
     fitted_on, watched = learnt["fitted_on"], learnt["watched"]
     verdict, detail = _reach(trials, protocol, fold, fitted_on)
@@ -211,7 +212,18 @@ def audit_learnt(trials, protocol, fold, learnt: dict, model: str = "") -> list[
         "steps": _steps(trials, protocol, fold, learnt["steps"]),
         "early stopping": _early_stopping(trials, protocol, fold, fitted_on, watched),
     }
+    if len(fold.unlabelled):
+        checks["label budget"] = _label_budget(trials, fold, fitted_on, watched)
     return [Finding(check, protocol.name, fold.name, *found, model) for check, found in checks.items()]
+
+
+def _label_budget(trials, fold, fitted_on, watched):
+    """No label is learnt from or watched that the protocol keeps from the model; steps may learn from such trials."""
+    unlabelled = trials.ids[fold.unlabelled]
+    beyond = unlabelled[np.isin(unlabelled, [*fitted_on, *watched])]
+    if len(beyond):
+        return "leak", f"the labels of {_first(beyond)} were learnt from or watched, and are beyond the budget"
+    return "ok", f"no label of the {len(fold.unlabelled)} unlabelled trials was learnt from or watched"
 
 
 def _early_stopping(trials, protocol, fold, fitted_on, watched):
@@ -242,7 +254,8 @@ def _reach(trials, protocol, fold, ids, subjects=()):
 
 
 def _rest(fold) -> np.ndarray:
-    return np.concatenate([fold.train, fold.validation])
+    """The training side: what may be learnt from or watched, with labels or without."""
+    return np.concatenate([fold.train, fold.validation, fold.unlabelled])
 
 
 def _worst(found):

@@ -31,6 +31,7 @@ REMEDIES = {
     "earlier steps": "give the raw trials and put that step into GaitClassifier(steps=...)",
     "steps": "fit the step inside the fold: give it unfitted in GaitClassifier(steps=...)",
     "model": "train the model inside the fold, from nothing that has seen the tested walks or people",
+    "label budget": "learn from the labels of the fold's training trials only; the others are for steps that need none",
     "thresholds": "take the threshold from the fold's validation predictions, or leave it at 0.5",
     "early stopping": "watch trials of the training side that are not learnt from, or a fixed number of epochs",
 }

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,11 @@ def train_fold(template: GaitEstimator, trials: TrialSet, fold: Fold, seed: int)
     train, watched = fold.train, fold.validation
     if not _watches(model, trials):
         train, watched = np.concatenate([train, watched]), watched[:0]
-    model.fit(trials[train], validation=trials[watched] if len(watched) else None)
+    model.fit(
+        trials[train],
+        validation=trials[watched] if len(watched) else None,
+        unlabelled=_without_targets(trials[fold.unlabelled]) if len(fold.unlabelled) else None,
+    )
     parts = {"test": fold.test, "validation": watched}
     said = [_predictions(model, trials[index], part) for part, index in parts.items() if len(index)]
     kinds = {name: target.kind for name, target in model.heads_.items()}
@@ -63,6 +67,11 @@ def train_fold(template: GaitEstimator, trials: TrialSet, fold: Fold, seed: int)
         _learnt(model, trials[fold.test[:1]]),
         _saved(model),
     )
+
+
+def _without_targets(trials) -> TrialSet:
+    """No label and no declared target, so that nothing can learn them by mistake."""
+    return replace(trials, table=trials.table.assign(label=None, **dict.fromkeys(trials.kinds, np.nan)))
 
 
 def _watches(model, trials) -> bool:

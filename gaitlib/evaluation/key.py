@@ -42,7 +42,7 @@ def describe(name, model, trials, about, protocol, folds, seed, n_threads) -> di
     return {
         "data": {"name": trials.name, "digest": about.digest, "trials": len(trials)},
         "protocol": saving.spec(protocol),
-        "folds": {f.name: saving.digest([f.train, f.validation, f.test]) for f in folds},
+        "folds": {f.name: saving.digest(_parts(f)) for f in folds},
         "classifier": saving.spec(clone(model).set_params(progress=False)),
         "built": built,
         "code": _code(),
@@ -55,6 +55,12 @@ def describe(name, model, trials, about, protocol, folds, seed, n_threads) -> di
         },
         "versions": {module: importlib.import_module(module).__version__ for module in modules},
     }
+
+
+def _parts(fold) -> list:
+    """Unlabelled trials where there are any: folds of before keep their keys."""
+    parts = [fold.train, fold.validation, fold.test]
+    return [*parts, fold.unlabelled] if len(fold.unlabelled) else parts
 
 
 def _require_complete(model, trials) -> None:

@@ -3,6 +3,7 @@
 from gaitlib.protocols.folds import KNOWN_PERSON, NEW_PERSON, Claim, Fold, Protocol
 from gaitlib.protocols.groups import GroupKFold, LeaveOneGroupOut
 from gaitlib.protocols.known_people import LeaveOneRepetitionOut, RandomTrialSplit, TrialKFold
+from gaitlib.protocols.label_budget import LabelBudget
 from gaitlib.protocols.new_people import LeaveOneSubjectOut, SubjectHoldout, SubjectKFold
 from gaitlib.protocols.new_stimuli import SubjectAndStimulusKFold
 
@@ -11,6 +12,7 @@ __all__ = [
     "Fold",
     "GroupKFold",
     "KNOWN_PERSON",
+    "LabelBudget",
     "LeaveOneGroupOut",
     "LeaveOneRepetitionOut",
     "LeaveOneSubjectOut",

@@ -1,6 +1,6 @@
 """How trials become folds: pure functions of the trial table, each with the claim that it supports."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -37,12 +37,25 @@ KNOWN_PERSON = Claim("a new walk of a known person", ("walk",))
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Positions of the trials that are learnt from, watched by early stopping, and tested; others stand in no part."""
+    """Positions of the trials of each part; others stand in no part.
+
+    Attributes
+    ----------
+    name : str
+    train : ndarray of int
+        Learnt from.
+    validation : ndarray of int
+        Watched by early stopping.
+    test : ndarray of int
+    unlabelled : ndarray of int
+        Of the training side, too: may be learnt from, but not their labels.
+    """
 
     name: str
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    unlabelled: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=int))
 
 
 class Protocol(BaseEstimator):

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 import gaitlib
 from gaitlib import (
+    LabelBudget,
     LeaveOneGroupOut,
     LeaveOneSubjectOut,
     RandomTrialSplit,
@@ -426,4 +427,7 @@ def test_every_check_that_can_leak_has_a_remedy(trials, copies):
     findings = split(trials, copies=copies) + audit_learnt(trials, LeaveOneSubjectOut(), fold, learnt(trials, fold))
     clinics = replace(trials, table=trials.table.assign(clinic=trials.subjects))
     findings += split(clinics, LeaveOneGroupOut("clinic"), copies)
+    budget = LabelBudget(LeaveOneSubjectOut(validation=False), people=1)
+    fold = budget.folds(trials)[0]
+    findings += audit_learnt(trials, budget, fold, learnt(trials, fold))
     assert {f.check.split(" of ")[0] for f in findings} | {threshold_source.CHECK} == set(REMEDIES)
