@@ -6,7 +6,8 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 
 from gaitlib.errors import GaitDataError
-from gaitlib.estimator import GaitEstimator, mean_of_trials
+from gaitlib.estimator import GaitEstimator
+from gaitlib.preprocessing.samples import mean_of_trials
 from gaitlib.targets import as_labels
 from gaitlib.trials import TrialSet
 from gaitlib.trials.columns import label_text

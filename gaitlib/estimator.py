@@ -16,7 +16,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.models import LABEL, Builder, Head
 from gaitlib.models.classical import fit_weighted, predict_classical
 from gaitlib.models.contract import check_network, one_head
-from gaitlib.preprocessing.samples import mean_over_samples
+from gaitlib.preprocessing.samples import mean_of_trials
 from gaitlib.protocols.validation import cut_validation
 from gaitlib.targets import LearntTarget
 from gaitlib.training import (
@@ -373,14 +373,6 @@ def _class_for(target: LearntTarget):
     from gaitlib.classifier import GaitClassifier, GaitRegressor  # late: they derive from what is here
 
     return GaitRegressor if target.kind == "continuous" else GaitClassifier
-
-
-def mean_of_trials(values, samples, trials) -> np.ndarray:
-    """Mean over the samples of each trial."""
-    if len(samples) == len(trials):
-        return values
-    mean = mean_over_samples(values, samples, trials.ids)
-    return mean if values.ndim == 2 else mean[:, 0]
 
 
 def _of_head(class_weight, name, target):

@@ -6,6 +6,7 @@ import pandas as pd
 from gaitlib.audit.confounders import hidden_signals
 from gaitlib.audit.copies import Copies
 from gaitlib.audit.receipt import VERDICTS, Finding
+from gaitlib.trials.digests import recording_digests
 
 OF_WALK = 0.05  # where no more walks have two labels, a label is that of a walk
 
@@ -194,7 +195,8 @@ def audit_learnt(trials, protocol, fold, learnt: dict, model: str = "") -> list[
     fold : Fold
     learnt : dict
         ``fitted_on`` and ``watched`` (trial ids) and ``steps`` (a label, the ids it was fitted on, their subjects; also
-        encoders that were trained before).
+        encoders that were trained before), and where there are encoders ``recordings``: digests of what they learnt
+        from.
     model : str
         Its name, for the findings.
 
@@ -212,6 +214,8 @@ def audit_learnt(trials, protocol, fold, learnt: dict, model: str = "") -> list[
         "steps": _steps(trials, protocol, fold, learnt["steps"]),
         "early stopping": _early_stopping(trials, protocol, fold, fitted_on, watched),
     }
+    if recordings := learnt.get("recordings"):
+        checks["recordings of encoders"] = _recordings(trials, fold, recordings)
     if len(fold.unlabelled):
         checks["label budget"] = _label_budget(trials, fold, fitted_on, watched)
     return [Finding(check, protocol.name, fold.name, *found, model) for check, found in checks.items()]
@@ -224,6 +228,15 @@ def _label_budget(trials, fold, fitted_on, watched):
     if len(beyond):
         return "leak", f"the labels of {_first(beyond)} were learnt from or watched, and are beyond the budget"
     return "ok", f"no label of the {len(fold.unlabelled)} unlabelled trials was learnt from or watched"
+
+
+def _recordings(trials, fold, recordings):
+    """Whether an encoder has learnt from a tested recording, whatever it and its subject were called then."""
+    tested = trials[fold.test]
+    seen = tested.ids[np.isin(recording_digests(tested), recordings)]
+    if len(seen):
+        return "leak", f"an encoder has learnt from the recordings {_first(seen)}, which are tested"
+    return "ok", f"an encoder has learnt from {len(recordings)} recordings, none of them tested"
 
 
 def _early_stopping(trials, protocol, fold, fitted_on, watched):

@@ -32,6 +32,7 @@ REMEDIES = {
     "steps": "fit the step inside the fold: give it unfitted in GaitClassifier(steps=...)",
     "model": "train the model inside the fold, from nothing that has seen the tested walks or people",
     "label budget": "learn from the labels of the fold's training trials only; the others are for steps that need none",
+    "recordings": "pretrain the encoder without the tested people, or give it unfitted: it then learns inside the fold",
     "thresholds": "take the threshold from the fold's validation predictions, or leave it at 0.5",
     "early stopping": "watch trials of the training side that are not learnt from, or a fixed number of epochs",
 }

@@ -52,7 +52,7 @@ class Encoder(BaseEstimator):
         Frames from one window to the next where features are told; default half a window.
     pretraining : Pretraining, optional
     seed : int
-    store : path, optional
+    store : str, optional
         A folder for checkpoints and the finished encoder, by the key of data and settings: a killed training goes on
         from there, to the same weights, and the same plan is not learnt twice.
     progress : bool
@@ -124,10 +124,10 @@ class Encoder(BaseEstimator):
         """
         settings = self.pretraining or Pretraining()
         settings.check()
-        trials = trials[np.argsort(trials.ids.astype(str), kind="stable")]
+        trials = _without_labels(trials[np.argsort(trials.ids.astype(str), kind="stable")])
         folder = None if self.store is None else Path(self.store) / self._key(trials, settings)
         if folder is not None and (folder / f"{FILE}.json").exists():
-            vars(self).update(vars(Encoder.load(folder)) | self.get_params(deep=False))
+            vars(self).update(vars(Encoder.load(folder)))
             return self
         steps = self._plan(trials)
         prepared, steps = _through(steps, trials)
@@ -165,6 +165,7 @@ class Encoder(BaseEstimator):
         self.fitted_subjects_ = tuple(dict.fromkeys(trials.subjects))
         self.recordings_ = tuple(sorted(set(recording_digests(trials))))
         self.learnt_ = whereabouts(trials)
+        self.store, self.progress = None, False  # of no meaning for what is learnt
         if folder is not None:
             self.save(folder)
             Checkpoints(folder).remove()
@@ -391,5 +392,9 @@ def _held_out(trials, settings, seed):
     everything = np.arange(len(trials))
     if not settings.held_out or len(set(trials.subjects)) < 2:
         return everything, everything[:0]
-    unlabelled = replace(trials, table=trials.table.assign(label=None))
-    return cut_validation(unlabelled, "subject", seed)
+    return cut_validation(trials, "subject", seed)
+
+
+def _without_labels(trials):
+    """So that nothing can look at them, and what is learnt is the same whichever are known."""
+    return replace(trials, table=trials.table.drop(columns=list(trials.kinds)).assign(label=None), kinds={})

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from gaitlib.encoders import Encode
+from gaitlib.encoders.origins import origin
 from gaitlib.estimator import GaitEstimator
 from gaitlib.protocols.folds import Fold
 from gaitlib.targets import as_labels
@@ -27,8 +29,9 @@ class FoldOutcome:
         One number an epoch.
     resources : dict
     learnt : dict
-        ``fitted_on`` and ``watched`` (ids), and ``steps``: each that learns, with the ids that it was fitted on
-        (None where these are those of ``fitted_on``) and their subjects.
+        ``fitted_on`` and ``watched`` (ids), ``steps``: each that learns, with the ids that it was fitted on (None where
+        these are those of ``fitted_on``) and their subjects; and ``recordings``: digests of those that encoders have
+        learnt from.
     files : dict of str to bytes
         The saved classifier.
     """
@@ -100,7 +103,11 @@ def _learnt(model, trial) -> dict:
     prepared, _ = model.prepare(trial)
     steps = [(e.step, e.fitted_on, e.subjects) for e in prepared.history if e.fitted_on]
     own = model.fitted_on_
+    encoders = [step.encoder_ for step in model.steps_ if isinstance(step, Encode)]
+    started = model.started_from_ + [origin(encoder) for encoder in encoders]
+    steps += [(name, ids, people) for name, ids, people, _ in started]
     return {
+        "recordings": sorted(set().union(*(recordings for *_, recordings in started))),
         "fitted_on": list(own),
         "watched": list(model.watched_),
         "steps": [[name, None if set(ids) == set(own) else list(ids), list(people)] for name, ids, people in steps],

@@ -154,3 +154,11 @@ def mean_over_samples(values, samples: Samples, trial_ids) -> np.ndarray:
     """Average rows of samples that belong to the same trial, in the order of the given trial ids."""
     frame = pd.DataFrame(values).groupby(np.asarray(samples.trial, dtype=str)).mean()
     return frame.loc[[str(t) for t in trial_ids]].to_numpy()
+
+
+def mean_of_trials(values, samples: Samples, trials) -> np.ndarray:
+    """Mean over the samples of each trial, in the order of the trials."""
+    if len(samples) == len(trials):
+        return values
+    mean = mean_over_samples(values, samples, trials.ids)
+    return mean if values.ndim == 2 else mean[:, 0]
