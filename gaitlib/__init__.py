@@ -16,6 +16,7 @@ _WHERE = {
     "load_imu": "gaitlib.datasets",
     "load_trials": "gaitlib.datasets",
     "load_empatica_e4": "gaitlib.datasets",
+    "synthetic_imu": "gaitlib.datasets.synthetic",
     "synthetic_physiology": "gaitlib.datasets.synthetic",
     "synthetic_trials": "gaitlib.datasets.synthetic",
     "Encode": "gaitlib.encoders",

@@ -21,6 +21,7 @@ from gaitlib.datasets.imu_recordings import load_imu
 from gaitlib.datasets.tools import cache, files
 from gaitlib.datasets.tools.amigos_writer import write_amigos
 from gaitlib.datasets.tools.azure_pressure_writer import write_azure_pressure
+from gaitlib.datasets.tools.imu_writer import write_imu
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import repair
 from gaitlib.trials import TrialSet
@@ -38,7 +39,7 @@ LAYOUTS = {
 
 __all__ = [
     "LoadReport", "load_amigos", "load_empatica_e4", "load_imu", "load_trials", "state_changes", "write_amigos",
-    "write_azure_pressure",
+    "write_azure_pressure", "write_imu",
 ]  # fmt: skip
 
 

@@ -230,7 +230,7 @@ def _of_one_unit(trials: list[_Trial], found: Found, skip_bad: bool) -> list[_Tr
     kept = []
     for trial in trials:
         try:
-            refuse_other_unit(trial.name, trial.recording.values["acc"], found)
+            refuse_other_unit(trial.name, trial.recording, found)
             kept.append(trial)
         except GaitDataError as error:
             if not skip_bad:
@@ -321,7 +321,6 @@ def _table(trials: list[_Trial], found, places) -> pd.DataFrame:
             **told,
         })  # fmt: skip
     table = pd.DataFrame(rows)
-    table["label"] = table["label"].astype(object).where(table["label"].notna(), None)
     if (twice := table["trial"].duplicated()).any():
         raise GaitDataError(f"two recordings are called '{table['trial'][twice.idxmax()]}'; rename one")
     return table

@@ -10,6 +10,7 @@ from gaitlib.trials.conventions import ACC_CHANNELS, GYRO_CHANNELS
 
 SENSORS = {"acc": ACC_CHANNELS, "gyro": GYRO_CHANNELS}
 FEWEST_ROWS = 8
+LARGEST = 1e6  # in any unit; what is beyond is no measurement
 LONGEST_FILLED_S = 0.1
 RATE_TOLERANCE = 0.05  # by which the times may differ from the rate that is told
 MOST_REPEATED = 0.01  # of the times; where more repeat, they are too coarse or wrong
@@ -67,38 +68,47 @@ def make_recording(
     row["frames_read"] = len(table)
     if len(table) < FEWEST_ROWS:
         raise GaitDataError(f"{name}: {len(table)} rows; a recording has at least {FEWEST_ROWS}")
-    sensors = {s: [columns.index(c) for c in channels] for s, channels in SENSORS.items() if channels[0] in columns}
-    used = sorted(c for where in sensors.values() for c in where)
-    table[:, used] = np.where(np.isfinite(table[:, used]), table[:, used], np.nan)
-    _drop_dead_gyroscope(table, sensors, row)
-    frames = np.arange(len(table))
+    sensors = [s for s, channels in SENSORS.items() if channels[0] in columns]
+    values = table[:, [columns.index(channel) for s in sensors for channel in SENSORS[s]]]
+    values[~(np.abs(values) < LARGEST)] = np.nan
+    sensors = _that_measured(name, values, sensors, row)
+    values = values[:, : 3 * len(sensors)]
+    frames = np.arange(len(values))
     if TIME in columns:
         time_s, rate_hz, kept = _clock(name, table[:, columns.index(TIME)], told_hz, row, first_row)
-        table, frames = table[kept], frames[kept]
+        values, frames = values[kept], frames[kept]
     elif np.isnan(told_hz):
         raise GaitDataError(
             f"{name}: no column '{TIME}' and no rate; give 'sampling_rate_hz' of this file in {LABELS} of its dataset"
         )
     else:
-        time_s, rate_hz = np.arange(len(table)) / told_hz, told_hz
-    values = table[:, [c for where in sensors.values() for c in where]]
+        time_s, rate_hz = np.arange(len(values)) / told_hz, told_hz
     names = [channel for s in sensors for channel in SENSORS[s]]
     kept = _fill(name, values, names, time_s, rate_hz, row, frames + first_row)
     values, time_s, frames = values[kept].astype(np.float32), time_s[kept], frames[kept]
-    _refuse_constant(name, values, names)
     row["frames_kept"] = len(values)
-    split = {s: values[:, 3 * i : 3 * i + 3] for i, s in enumerate(sensors)}
+    split = {s: np.ascontiguousarray(values[:, 3 * i : 3 * i + 3]) for i, s in enumerate(sensors)}
     return Recording(split, time_s, frames, rate_hz, row)
 
 
-def _drop_dead_gyroscope(table, sensors, row) -> None:
-    """A gyroscope of which a channel never moves, or has no number at all, measured nothing."""
-    if "gyro" not in sensors:
-        return
-    gyro = table[:, sensors["gyro"]]
-    if any(np.isnan(channel).all() or np.nanmin(channel) == np.nanmax(channel) for channel in gyro.T):
-        del sensors["gyro"]
-        row["dead_gyroscope"] = 1
+def _that_measured(name, values, sensors, row) -> list[str]:
+    """The sensors without a gyroscope of which a channel has one value only, or none: it was broken or off.
+
+    Raises
+    ------
+    GaitDataError
+        If it is so with the accelerometer.
+    """
+    still = ~(np.fmin.reduce(values, axis=0) < np.fmax.reduce(values, axis=0))
+    if still[:3].any():
+        raise GaitDataError(
+            f"{name}: column '{ACC_CHANNELS[int(still.argmax())]}' has the same value, or none, in all rows; the "
+            "accelerometer was broken or off"
+        )
+    if not still.any():
+        return sensors
+    row["dead_gyroscope"] = 1
+    return sensors[:1]
 
 
 def _clock(name, stamps, told_hz, row, first_row) -> tuple[np.ndarray, float, np.ndarray]:
@@ -120,8 +130,8 @@ def _clock(name, stamps, told_hz, row, first_row) -> tuple[np.ndarray, float, np
     if repeated.all():
         raise GaitDataError(f"{name}: the time is {stamps[0]:g} in all rows; expected seconds")
     step_s = float(np.median(steps[~repeated]))
-    over_all_hz = (len(stamps) - 1) / (stamps[-1] - stamps[0])
-    rates = [1 / step_s, over_all_hz]
+    line_s = float(np.polyfit(np.arange(len(stamps)), stamps, 1)[0])
+    rates = [1 / step_s, 1 / line_s]
     if not np.isnan(told_hz) and all(abs(rate / told_hz - 1) > RATE_TOLERANCE for rate in rates):
         hint = next(
             (f"; the times look like {unit}" for unit, n in _UNITS if abs(rates[0] * n / told_hz - 1) < 0.1), ""
@@ -131,12 +141,10 @@ def _clock(name, stamps, told_hz, row, first_row) -> tuple[np.ndarray, float, np
         )
     everything = np.ones(len(stamps), bool)
     if repeated.any():
-        rates = [told_hz, rates[0], *([over_all_hz] if repeated.mean() > MOST_REPEATED else [])]
-        for rate_hz in rates:
-            even = np.arange(len(stamps)) / rate_hz
-            if np.abs(stamps - stamps[0] - even).max() <= steps.max() / 2 * (1 + 1e-6):
+        for rate_hz, off in _even_clocks(stamps, steps, told_hz, *rates):
+            if np.abs(off).max() <= 0.55 * steps.max():  # half a step is what rounding does
                 row["rounded_times"] = int(repeated.sum())
-                return even, _plain(rate_hz), everything
+                return np.arange(len(stamps)) / rate_hz, _plain(rate_hz), everything
         if repeated.mean() > MOST_REPEATED:
             i = int(repeated.argmax())
             raise GaitDataError(
@@ -148,6 +156,16 @@ def _clock(name, stamps, told_hz, row, first_row) -> tuple[np.ndarray, float, np
     time_s = stamps[everything] - stamps[0]
     row["gaps"] = int((np.diff(time_s) > GAP * step_s).sum())
     return time_s, _plain(told_hz if not np.isnan(told_hz) else 1 / step_s), everything
+
+
+def _even_clocks(stamps, steps, told_hz, usual_hz, line_hz):
+    """Rates that the times may have been rounded from, and how far the times are off such a clock."""
+    number = np.arange(len(stamps))
+    for rate_hz in (told_hz, usual_hz):
+        yield rate_hz, stamps - stamps[0] - number / rate_hz
+    if (steps == 0).mean() > MOST_REPEATED and steps.max() * usual_hz < GAP:
+        off = stamps - number / line_hz
+        yield line_hz, off - (off.max() + off.min()) / 2
 
 
 _UNITS = (("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
@@ -188,15 +206,6 @@ def _runs(mask) -> tuple[np.ndarray, np.ndarray]:
     """Where runs of True start, and one after where they end."""
     change = np.diff(mask.astype(np.int8), prepend=0, append=0)
     return np.flatnonzero(change == 1), np.flatnonzero(change == -1)
-
-
-def _refuse_constant(name, values, names) -> None:
-    still = values.min(axis=0) == values.max(axis=0)
-    if still.any():
-        c = int(still.argmax())
-        raise GaitDataError(
-            f"{name}: column '{names[c]}' is {values[0, c]:g} in all rows; the sensor was broken or off"
-        )
 
 
 def count_saturated(recordings: list[Recording]) -> None:

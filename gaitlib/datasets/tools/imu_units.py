@@ -15,8 +15,9 @@ from gaitlib.errors import GaitDataError
 
 SCALE = {"g": STANDARD_GRAVITY, "m/s2": 1.0, "deg/s": np.pi / 180, "rad/s": 1.0}
 UNITS = {"acc": ("g", "m/s2"), "gyro": ("deg/s", "rad/s")}
-WINDOW_S, QUIET = 0.5, 0.1  # the share of windows that move least
+WINDOW_S, QUIET = 1.0, 0.1  # the share of a recording's windows that move least
 REST = {"g": (0.85, 1.15), "m/s2": (8.3, 11.3)}
+OTHER_UNIT = 3.0  # between 1 g and 9.8 m/s2 lies a factor of 9.8; no other factor is expected
 REMOVED_BELOW = 0.35  # of the usual peaks
 RAD_PEAKS, DEG_PEAKS = (1.0, 35.0), 70.0  # .999 quantile
 RADIUS_M = (0.12, 100.0)  # shorter: rather g; a radius beyond the last, or below its inverse, is impossible
@@ -34,7 +35,7 @@ class Found:
     gravity : str
         "included", "removed" or "".
     rest : float
-        Length of the acceleration where the sensor moves least, as recorded.
+        Length of the acceleration where the sensor moves least, as recorded; the median over the recordings.
     peaks : dict of str to float
         .99 quantile of the length of the movement's acceleration; .999 of that of the rotation rate.
     evidence : dict of str to str
@@ -55,10 +56,9 @@ def find_units(recordings) -> Found:
     ----------
     recordings : list of Recording
     """
-    lengths = [_length(r.values["acc"]) for r in recordings]
-    rest = _rest(lengths, [r.rate_hz for r in recordings])
+    rest = float(np.median([_rest(r) for r in recordings]))
     unit = next((u for u, (low, high) in REST.items() if low <= rest <= high), "")
-    every = np.concatenate(lengths)
+    every = np.concatenate([_length(r.values["acc"]) for r in recordings])
     peak = float(np.quantile(np.abs(every - rest) if unit else every, 0.99))
     gravity = "included" if unit else "removed" if rest < REMOVED_BELOW * peak else ""
     units, peaks, evidence = {"acc": unit}, {"acc": peak}, {"acc": f"at rest its length is {rest:.3g}"}
@@ -111,30 +111,35 @@ def check_told(dataset: str, told: dict[str, str], found: Found) -> None:
         )
 
 
-def refuse_other_unit(name: str, values: np.ndarray, found: Found) -> None:
-    """Refuse a recording whose gravity is in another unit than that of its dataset."""
+def refuse_other_unit(name: str, recording, found: Found) -> None:
+    """Refuse a recording whose gravity is in another unit than that of its dataset.
+
+    Raises
+    ------
+    GaitDataError
+        Naming both.
+    """
     if found.gravity != "included":
         return
-    ratio = float(np.median(_length(values))) / found.rest
-    if not 1 / 3 < ratio < 3:
+    rest = _rest(recording)
+    if not 1 / OTHER_UNIT < rest / found.rest < OTHER_UNIT:
         raise GaitDataError(
-            f"{name}: its acceleration has a median length of {ratio * found.rest:.3g}, where the dataset has "
-            f"{found.rest:.3g} ({found.units['acc']}) at rest: another unit, or no gravity; convert the file or give "
-            "it a dataset of its own"
+            f"{name}: at rest its acceleration has a length of {rest:.3g}, where the dataset has {found.rest:.3g} "
+            f"({found.units['acc']}): another unit, or no gravity; convert the file or give it a dataset of its own"
         )
 
 
 def _length(values) -> np.ndarray:
-    return np.sqrt(np.einsum("ij,ij->i", values, values, dtype=np.float64))
+    return np.sqrt(np.einsum("...i,...i", values, values, dtype=np.float64))
 
 
-def _rest(lengths, rates_hz) -> float:
-    """Median length of the acceleration over the windows in which it changes least."""
-    means, spreads = [], []
-    for length, rate_hz in zip(lengths, rates_hz, strict=True):
-        n = min(max(int(WINDOW_S * rate_hz), 2), len(length))
-        windows = length[: len(length) // n * n].reshape(-1, n)
-        means.append(windows.mean(axis=1))
-        spreads.append(windows.std(axis=1))
-    means, spreads = np.concatenate(means), np.concatenate(spreads)
-    return float(np.median(means[spreads <= np.quantile(spreads, QUIET)]))
+def _rest(recording) -> float:
+    """Length of the mean acceleration of a recording's windows, the median of those in which its length changes least.
+
+    What moves to and fro cancels out in the mean of a window, gravity does not.
+    """
+    acc = recording.values["acc"].astype(np.float64)
+    n = min(max(int(WINDOW_S * recording.rate_hz), 2), len(acc))
+    windows = acc[: len(acc) // n * n].reshape(-1, n, 3)
+    spreads = _length(windows).std(axis=1)
+    return float(np.median(_length(windows.mean(axis=1))[spreads <= np.quantile(spreads, QUIET)]))

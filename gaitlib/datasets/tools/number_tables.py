@@ -143,7 +143,10 @@ def _plain_lines(content: bytes) -> bytes:
     """The content with the line ends of Unix, and no mark of its encoding."""
     if content.startswith(UTF_16):
         content = content.decode("utf-16", errors="replace").encode()
-    content = content.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n")
+    content = content.removeprefix(BYTE_ORDER_MARK)
+    if b"\r" not in content:
+        return content
+    content = content.replace(b"\r\n", b"\n")
     return content if b"\n" in content else content.replace(b"\r", b"\n")  # line ends of old Macintoshes
 
 
@@ -169,8 +172,10 @@ def _looks_sound(content: bytes, row_format: RowFormat) -> bool:
 
 def _parse(content: bytes, row_format: RowFormat) -> np.ndarray:
     comma = row_format.comma
+    if len(set(row_format.separators)) > 1:
+        content = content.translate(bytes.maketrans(row_format.separators, comma * len(row_format.separators)))
     table = pd.read_csv(
-        io.BytesIO(content.translate(bytes.maketrans(row_format.separators, comma * len(row_format.separators)))),
+        io.BytesIO(content),
         sep=comma.decode(),
         header=None,
         dtype=np.float64,
