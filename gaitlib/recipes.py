@@ -29,7 +29,15 @@ from gaitlib.preprocessing import (
     variance_score,
 )
 from gaitlib.preprocessing.skeleton import ANGLES, require_z_up
-from gaitlib.trials.conventions import ACC_CHANNELS, CHEST_NAMES, GAIT_JOINTS, GYRO_CHANNELS, PELVIS_NAMES
+from gaitlib.trials.conventions import (
+    ACC_CHANNELS,
+    ACC_UNIT,
+    CHEST_NAMES,
+    GAIT_JOINTS,
+    GYRO_CHANNELS,
+    IMU_UNIT,
+    PELVIS_NAMES,
+)
 from gaitlib.trials.modality import object_array
 
 WINDOW_S, HOP_S = 4 / 3, 0.5  # a little more than one gait cycle: 40 and 15 frames at 30 Hz
@@ -83,19 +91,22 @@ def skeleton_steps(modality, name: str, features: str = "angles") -> list:
 
 
 def is_imu(modality) -> bool:
-    """Whether a modality is a sequence of accelerations, with rotation rates or without, under their standard names."""
-    return modality.kind == "sequence" and modality.channels in (ACC_CHANNELS, ACC_CHANNELS + GYRO_CHANNELS)
+    """Whether a modality is a sequence of accelerations in m/s2, alone or with rotation rates in rad/s beside them."""
+    layouts = {(ACC_CHANNELS, ACC_UNIT), (ACC_CHANNELS + GYRO_CHANNELS, IMU_UNIT)}
+    return modality.kind == "sequence" and (modality.channels, modality.unit) in layouts
 
 
 def imu_sensors(trials) -> tuple[str, ...]:
     """The modalities, "acc" alone or with "gyro", that trials of inertial sensors hold as recorded; none of others.
 
-    A gyroscope that no trial has does not count.
+    A gyroscope that no trial has does not count. Accelerations in g without one, as a wristband gives them beside its
+    pulse, are a signal like others.
     """
     acc, gyro = (trials.modalities.get(name) for name in ("acc", "gyro"))
-    if acc is None or not is_imu(acc):
+    turns = gyro is not None and gyro.channels == GYRO_CHANNELS and gyro.present().any()
+    if acc is None or acc.channels != ACC_CHANNELS or not (turns or is_imu(acc)):
         return ()
-    return ("acc",) if gyro is None or not gyro.present().any() else ("acc", "gyro")
+    return ("acc", "gyro") if turns else ("acc",)
 
 
 def imu_steps(sensors=("acc", "gyro"), rate_hz: float = IMU_RATE_HZ) -> list:
@@ -141,11 +152,11 @@ def signal_steps(trials, name: str | None = None) -> list:
 
 def _as_fused(trials, sensors):
     """Trials as they look after :func:`imu_steps`: names, channels and times, with values that nobody measured so."""
-    m = trials.modality("acc")
+    m, turns = trials.modality("acc"), "gyro" in sensors
     times = object_array([None if t is None else np.arange(t[0], t[-1], 1 / IMU_RATE_HZ) for t in m.time_s])
-    channels = ACC_CHANNELS + GYRO_CHANNELS * ("gyro" in sensors)
+    channels, unit = (ACC_CHANNELS + GYRO_CHANNELS, IMU_UNIT) if turns else (ACC_CHANNELS, ACC_UNIT)
     others = {name: other for name, other in trials.modalities.items() if name not in ("acc", "gyro")}
-    return replace(trials, modalities=others | {"imu": replace(m, channels=channels, time_s=times)})
+    return replace(trials, modalities=others | {"imu": replace(m, channels=channels, unit=unit, time_s=times)})
 
 
 def steps_for(trials, model: str | None = "compact_gru", features: str | None = None) -> Pipeline:

@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from planted import planted_trials
+from planted_inertial import two_walks
 
 import gaitlib
-from gaitlib import recipes
+from gaitlib import models, recipes
 from gaitlib.models import available
+from gaitlib.preprocessing import Crop, SummaryStatistics
+from gaitlib.training import RotateSensor, WarpTime
 from gaitlib.trials.modality import Modality, object_array
 
 JOINTS, ANGLES = 15, 8
@@ -158,6 +161,124 @@ def test_the_studys_training_is_ten_thousand_small_batches_at_three_rates():
             steps = max(1, n_train // 5)
             assert 10_000 <= stage.epochs * steps < 10_000 + steps
             assert 2500 <= stage.patience * steps < 2500 + steps
+
+
+# -- inertial sensors ------------------------------------------------------------------------------------
+
+PREPARED = ["fuse", "gravity", "smooth_imu"]
+
+
+@pytest.mark.parametrize(
+    ("model", "last", "shape"),
+    [
+        ("compact_gru", ["scale_imu", "crop_imu", "tensors"], (128, 6)),
+        (None, ["scale_imu", "crop_imu", "tensors"], (128, 6)),
+        ("minirocket", ["scale_imu", "crop_imu", "tensors"], (128, 6)),
+        ("extra_trees", ["statistics"], (8 * 15 + 6,)),
+    ],
+)
+@pytest.mark.parametrize("rate_hz", [100, 64])
+def test_inertial_sensors_come_to_one_clock_without_gravity(model, last, shape, rate_hz):
+    trials = two_walks(2, rate_hz)
+    steps = recipes.steps_for(trials, model)
+    assert [name for name, _ in steps.steps] == PREPARED + last
+    samples = steps.fit_transform(trials)
+    (x,) = samples.inputs.values()
+    assert x.shape[1:] == shape
+    assert set(samples.trial) == set(trials.ids)
+    hop = {"compact_gru": 64, None: 64, "minirocket": 128}.get(model)
+    if hop:
+        frames = [int((t[-1] - t[0]) * 50 + 1e-6) + 1 for t in trials.modality("acc").time_s]
+        assert len(x) == sum(1 + -(-(n - 128) // hop) for n in frames)
+        acc = steps[:3].transform(trials).modality("imu").values[0][30:-30, :3]
+        assert np.linalg.norm(acc.mean(axis=0)) < 0.5
+
+
+@pytest.mark.parametrize("gyro", ["no modality", "None in all trials"])
+def test_without_a_gyroscope_the_accelerometer_is_read_alone(gyro):
+    trials = two_walks(2, gyro=gyro != "no modality")
+    if gyro != "no modality":
+        m = trials.modality("gyro")
+        empty = object_array([None] * len(trials))
+        trials = trials.with_modality("gyro", replace(m, values=empty, frames=empty, time_s=empty))
+    assert inputs(trials, "compact_gru") == {"imu": (128, 3)}
+    assert inputs(trials, "extra_trees") == {"statistics": (4 * 15 + 3,)}
+
+
+def test_what_was_fused_before_is_scaled_and_cut():
+    trials = two_walks(2)
+    once = recipes.Pipeline(recipes.imu_steps()).fit_transform(trials)
+    for model in ("compact_gru", "extra_trees"):
+        both = recipes.steps_for(trials, model).fit_transform(trials).inputs
+        alone = recipes.steps_for(once, model)
+        assert [name for name, _ in alone.steps] == [n for n, _ in recipes.steps_for(trials, model).steps[3:]]
+        for name, x in alone.fit_transform(once).inputs.items():
+            np.testing.assert_array_equal(x, both[name])
+
+
+def test_accelerations_of_a_wristband_are_a_signal_like_others():
+    acc = two_walks(2, gyro=False).modality("acc")
+    trials = two_walks(2, gyro=False).with_modality("acc", replace(acc, unit="g"))
+    steps = recipes.steps_for(trials.with_modality("bvp", replace(acc, channels=("a", "b", "c"), unit="")), None)
+    assert [name for name, _ in steps.steps] == ["scale_acc", "crop_acc", "scale_bvp", "crop_bvp", "tensors"]
+    assert (steps["crop_acc"].position, steps["crop_acc"].frames) == ("last", max(map(len, acc.values)))
+    assert inputs(trials, "extra_trees") == {"statistics": (3 * 8,)}
+
+
+def test_units_of_a_gyroscope_and_accelerometer_are_asked_for():
+    trials = two_walks(2)
+    trials = trials.with_modality("acc", replace(trials.modality("acc"), unit="g"))
+    with pytest.raises(gaitlib.GaitDataError, match="'acc' is in 'g', FuseSensors needs m/s2"):
+        inputs(trials, "compact_gru")
+
+
+def test_static_values_are_read_beside_inertial_sensors():
+    trials = two_walks(2)
+    age = gaitlib.TrialSet.from_arrays({"age": [[float(i)] for i in range(4)]}, subject=list("abcd")).modality("age")
+    assert inputs(trials.with_modality("age", age), None) == {"age": (1,), "imu": (128, 6)}
+    assert inputs(trials.with_modality("age", age), "extra_trees") == {"statistics": (8 * 15 + 6 + 1,)}
+
+
+def test_a_classifier_tells_walks_of_another_rate():
+    fitted = gaitlib.GaitClassifier(models.Builder("extra_trees", n_estimators=10)).fit(two_walks(6))
+    other = two_walks(3, rate_hz=64, seed=9)
+    assert (fitted.predict(other) == other.labels).all()
+
+
+@pytest.mark.slow
+def test_a_network_learns_inertial_walks_and_their_turned_copies():
+    training = gaitlib.Training(epochs=6, learning_rate=0.01, augment=[RotateSensor(20), WarpTime()])
+    builder = models.Builder("compact_gru", units=8, dense=8, dropout=0.0)
+    fitted = gaitlib.GaitClassifier(builder, training=training, validation=None).fit(two_walks(6))
+    again = two_walks(6, rate_hz=200)  # the same walks, by a faster sensor
+    assert (fitted.predict(again) == again.labels).all()
+    np.testing.assert_allclose(fitted.predict_proba(again), fitted.predict_proba(two_walks(6)), atol=0.1)
+
+
+def test_a_rate_that_no_step_makes_equal_is_still_refused():
+    trials = two_walks(3)
+    fused = recipes.Pipeline(recipes.imu_steps()).fit_transform(trials)
+    fitted = gaitlib.GaitClassifier(models.Builder("extra_trees", n_estimators=10)).fit(fused)
+    faster = recipes.Pipeline(recipes.imu_steps(rate_hz=100)).fit_transform(two_walks(3, 200))
+    with pytest.raises(gaitlib.GaitDataError, match="'imu': recorded at 100 Hz, the training trials at 50 Hz"):
+        fitted.predict(faster)
+
+
+def test_windows_of_a_classical_model_weigh_a_trial_once(monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        "gaitlib.estimator.fit_weighted", lambda e, x, y, weight=None: given.append(weight) or e.fit(x, y)
+    )
+    rng = np.random.default_rng(0)
+    trials = gaitlib.TrialSet.from_arrays(
+        {"emg": [rng.normal(size=(n, 2)) for n in (40, 10)]}, subject=["a", "b"], label=["slow", "fast"]
+    )
+    steps = [("crop", Crop(10, "sliding", 10, "emg")), ("statistics", SummaryStatistics())]
+    for positions in ("sliding", "first"):
+        steps[0][1].position = positions
+        gaitlib.GaitClassifier("majority", recipes.Pipeline(steps)).fit(trials)
+    np.testing.assert_allclose(given[0], [0.625, 0.625, 0.625, 0.625, 2.5])
+    assert given[1] is None
 
 
 # -- fusion in stages ------------------------------------------------------------------------------------

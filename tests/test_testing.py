@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 from planted import planted_trials
+from planted_inertial import fused, turning_sensor, two_walks
 from sklearn.preprocessing import StandardScaler
 
 import gaitlib
@@ -37,10 +38,14 @@ def walks():
 
 
 def readable_by(step, walks):
-    """Walks, windows of one length, signals of the body, or forces in newtons and a body mass."""
+    """Walks, windows of one length, inertial sensors, signals of the body, or forces in newtons and a body mass."""
     if step.__name__ == "AutoencoderCode":
         return Crop(32).fit_transform(walks)
+    if step.__name__ == "FuseSensors":
+        return two_walks(2)
     modality = inspect.signature(step).parameters.get("modality")
+    if modality is not None and modality.default == "imu":
+        return fused([turning_sensor(8, swing_rad, 0.5, 3)[0] for swing_rad in (0.2, 0.4, 0.6)], gravity="")
     if modality is not None and modality.default in BODY:
         time_s = np.arange(20 * 128) / 128
         waves = [np.exp(4 * np.sin(2 * np.pi * hz * time_s)) for hz in (1.2, 0.9, 1.5)]
