@@ -1,15 +1,18 @@
 """Every figure: functions that take trials or stored results and return a matplotlib Figure."""
 
 from gaitlib.plots.agreement import bland_altman
+from gaitlib.plots.budget_curves import label_budget_curves
 from gaitlib.plots.comparison import critical_difference
 from gaitlib.plots.comparison import pairs as comparison_pairs
 from gaitlib.plots.confidence import reliability
+from gaitlib.plots.embedding import embedding_map
 from gaitlib.plots.gait_cycle import events_over_time, gait_cycle_curves
 from gaitlib.plots.gaps import optimism_gap
 from gaitlib.plots.house_style import save
 from gaitlib.plots.moving import MovingFigure, moving_stick_figure
 from gaitlib.plots.perturbation import perturbation_curves
 from gaitlib.plots.predictions import class_probabilities, dashboard, importance, prediction_over_time
+from gaitlib.plots.pretraining import pretraining_curves, reconstruction
 from gaitlib.plots.recording import body_signals, relevance_over_windows
 from gaitlib.plots.relevance_maps import joint_phase, pressure_regions
 from gaitlib.plots.results import confusion_matrices, differences, learning_curves, per_class, per_subject
@@ -32,10 +35,12 @@ __all__ = [
     "dashboard",
     "deletion_curves",
     "differences",
+    "embedding_map",
     "events_over_time",
     "gait_cycle_curves",
     "importance",
     "joint_phase",
+    "label_budget_curves",
     "learning_curves",
     "moving_stick_figure",
     "optimism_gap",
@@ -45,7 +50,9 @@ __all__ = [
     "prediction_over_time",
     "pressure_maps",
     "pressure_regions",
+    "pretraining_curves",
     "randomisation_curves",
+    "reconstruction",
     "relevance_over_windows",
     "reliability",
     "robustness",

@@ -10,6 +10,8 @@ from gaitlib.results.intervals import (
     signed_rank_p,
     subject_interval,
 )
+from gaitlib.results.embedding import embedding_coordinates, variance_explained
+from gaitlib.results.label_budget import budget_differences, budget_table
 from gaitlib.results.opening import open_runs
 from gaitlib.results.runs import Run, Runs
 
@@ -18,12 +20,16 @@ __all__ = [
     "Run",
     "Runs",
     "bounded_interval",
+    "budget_differences",
+    "budget_table",
     "calibration_error",
     "corrected_interval",
     "differences",
+    "embedding_coordinates",
     "fit_temperature",
     "interval_columns",
     "open_runs",
     "signed_rank_p",
     "subject_interval",
+    "variance_explained",
 ]
