@@ -92,6 +92,14 @@ def test_a_channel_that_does_not_change_has_zeros():
     assert [row[name] for name in (*names, "acc x-y correlation", "acc y-z correlation")] == [0] * 9
 
 
+def test_a_vector_that_does_not_change_has_a_length_with_zeros():
+    row = told(np.tile([0.1, 0.2, 0.3], (99, 1)))  # whose length is no short binary number, so that sums of it round
+    assert row["acc_length mean"] == pytest.approx(np.sqrt(0.14))
+    assert [v for name, v in row.items() if name.startswith("acc_length ") and name.endswith(("Hz", "entropy"))] == [
+        0
+    ] * 7
+
+
 def test_windows_have_a_row_each():
     trials = gaitlib.TrialSet.from_arrays({"imu": [tone(2, 6)] * 2}, channels=AXES, rate_hz=50, subject=["a", "b"])
     samples = SpectralStatistics().fit_transform(Crop(128, "sliding", 64, "imu").fit_transform(trials))
