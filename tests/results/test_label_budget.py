@@ -94,6 +94,8 @@ def test_macro_f1_is_that_of_all_trials_of_a_draw():
     assert row["score"] == pytest.approx(np.mean(by_draw))
     assert row["low"] < row["score"] < row["high"]
     assert row["chance"] == pytest.approx(1 / 3)  # one of two classes has an F1 of 2/3
+    runs.classes = [*runs.classes, "running"]  # that nobody did, and nobody was called
+    pd.testing.assert_series_equal(budget_table(runs, "macro F1").iloc[0], row)
 
 
 def test_people_with_many_trials_weigh_more_as_each_recording_weighs_the_same():
