@@ -57,7 +57,8 @@ def recognises(names: list[str]) -> bool:
     """
     if any(layout.recognises(names) for layout in (kinect_v2, azure_pressure, empatica_e4)):
         return False
-    if len(names) > 1 and all(name.lower().endswith(".zip") for name in names):
+    others = [name for name in names if name != "README.md"]
+    if len(others) > 1 and all(name.lower().endswith(".zip") for name in others):
         return True
     return any(_looks_like_one(name) for name in names)
 
@@ -126,8 +127,8 @@ class _Trial:
 def _load(trees, skip_bad, units, places) -> TrialSet:
     began = time.perf_counter()
     trials, rows, ignored, notes = [], [], [], []
-    trees, marked = [inner for tree in trees for inner in _with_archives(tree, skip_bad, rows)], False
-    where = {}
+    trees = [inner for tree in trees for inner in _with_archives(tree, skip_bad, rows, ignored)]
+    where, marked = {}, False
     for tree in trees:
         found, read_rows, others, said = _read_tree(tree, skip_bad)
         for dataset in {trial.spot.dataset for trial in found}:
@@ -158,15 +159,21 @@ def _load(trees, skip_bad, units, places) -> TrialSet:
     return TrialSet(table, _modalities(kept, final), title, report=report)
 
 
-def _with_archives(tree: FileTree, skip_bad: bool, rows: list[dict]):
+def _with_archives(tree: FileTree, skip_bad: bool, rows: list[dict], ignored: list[str]):
     """The tree, or the archives that a folder is made of."""
     archives = [name for name in tree.names if name.lower().endswith(".zip") and "/" not in name]
     if tree.archive is not None or not archives or find_recordings(tree)[0]:
         yield tree
         return
+    ignored += sorted(set(tree.names) - set(archives))
     for name in archives:
         try:
-            yield open_tree(tree.path / name)
+            inner = open_tree(tree.path / name)
+            if not recognises(inner.names):
+                raise GaitDataError(
+                    f"{inner.path}: holds no inertial recordings; give the folder or .zip of one dataset"
+                )
+            yield inner
         except GaitDataError as error:
             if not skip_bad:
                 raise

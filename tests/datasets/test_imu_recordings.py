@@ -164,6 +164,13 @@ def test_several_archives_or_paths_are_datasets_side_by_side(tmp_path):
     assert gaitlib.load_trials(tmp_path / "zips", use_cache=False).digest() == together.digest()
     with pytest.raises(GaitDataError, match="both hold a dataset 'one'; rename one"):
         load_imu([tmp_path / "made/one", tmp_path / "zips/one.zip"])
+    Path(tmp_path, "zips/README.md").write_text("about")
+    assert gaitlib.load_trials(tmp_path / "zips", use_cache=False).report.ignored == ["README.md"]
+    with zipfile.ZipFile(tmp_path / "zips/three.zip", "w") as archive:
+        archive.writestr("human1_normal1/human1_normal1_SkeletonData1.csv", "1")
+    with pytest.raises(GaitDataError, match="three.zip: holds no inertial recordings"):
+        load_imu(tmp_path / "zips")
+    Path(tmp_path, "zips/three.zip").unlink()
     Path(tmp_path, "zips/two.zip").write_bytes(b"no archive")
     with pytest.raises(GaitDataError, match="two.zip: not a readable .zip"):
         load_imu(tmp_path / "zips")
@@ -299,7 +306,7 @@ def goes_back(table):
 
 
 def pairs_of_times(table):
-    table["time_s"] = np.repeat(np.arange(N // 2) ** 1.5, 2)
+    table["time_s"] = np.repeat(0.01 * np.arange(N // 2) ** 1.5, 2)
 
 
 def stuck(channel):
@@ -357,6 +364,11 @@ def test_a_rate_that_does_not_fit_the_times_is_refused(tmp_path):
         load_imu(tmp_path)
 
 
+def test_times_that_are_no_seconds_are_refused(tmp_path):
+    with pytest.raises(GaitDataError, match="by its times it was recorded at 0.05 Hz; they are to be seconds"):
+        one(tmp_path, edit(lambda t: t.__setitem__("time_s", np.arange(N) * 20.0)))
+
+
 def one(tmp_path, table):
     write(tmp_path, "ours/P1_a.csv", table)
     return load_imu(tmp_path)
@@ -400,7 +412,7 @@ def test_a_gap_in_time_is_counted_and_kept(tmp_path):
     assert trials.table["rate_hz"].tolist() == [RATE_HZ]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(10, 200), st.integers(1, 5), st.sampled_from(CHANNELS))
 def test_short_gaps_in_values_are_filled_by_a_straight_line(tmp_path_factory, first, n, column):
     trials = one(tmp_path_factory.mktemp("made"), edit(nan_block(first, n, column)))
@@ -411,6 +423,15 @@ def test_short_gaps_in_values_are_filled_by_a_straight_line(tmp_path_factory, fi
     found = trials.modality(sensor).values[0][:, trials.modality(sensor).channels.index(column)]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert only(trials, "filled") == n and only(trials, "status") == "repaired"
+
+
+@pytest.mark.parametrize("garbage", [np.inf, 1e30, -2e6])
+def test_what_no_sensor_measures_is_no_number(tmp_path, garbage):
+    table = walk()
+    table.loc[100, "acc_x"] = garbage
+    trials = one(tmp_path, table)
+    around = walk()["acc_x"][[99, 101]].mean()
+    assert trials.modality("acc").values[0][100, 0] == pytest.approx(around, abs=1e-5) and only(trials, "filled") == 1
 
 
 def test_ends_without_numbers_are_cut_and_counted(tmp_path):
@@ -498,6 +519,24 @@ def test_nothing_to_read_is_said(tmp_path):
     write(tmp_path, "ours/P1_a.csv", walk(2))
     with pytest.raises(GaitDataError, match="no usable recording; ours/P1_a.csv: 2 rows"):
         load_imu(tmp_path, skip_bad=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_whatever_happens_to_a_file_trials_are_sound_or_it_is_refused(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("made")
+    content = text(walk(40)).encode()
+    first = data.draw(st.integers(0, len(content)))
+    junk = data.draw(st.text('0123456789.,-e\nnax \t\r"\0', max_size=12)).encode()
+    write(folder, "ours/P2_a.csv")
+    Path(folder, "ours/P1_a.csv").write_bytes(content[:first] + junk + content[first + data.draw(st.integers(0, 30)) :])
+    trials = load_imu(folder, skip_bad=True)
+    assert trials.ids.tolist()[-1] == "ours/P2_a" and len(trials.report.files) == 2
+    for m in trials.modalities.values():
+        for values, time_s in zip(m.values, m.time_s, strict=True):
+            assert values is None or (np.isfinite(values).all() and len(values) == len(time_s) and values.shape[1] == 3)
+            assert values is None or (np.diff(time_s) > 0).all()
+    assert (trials.table["rate_hz"] > 0).all()
 
 
 # -- real ------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ SENSORS = {"acc": ACC_CHANNELS, "gyro": GYRO_CHANNELS}
 FEWEST_ROWS = 8
 LARGEST = 1e6  # in any unit; what is beyond is no measurement
 LONGEST_FILLED_S = 0.1
+POSSIBLE_HZ = (2.0, 10_000.0)  # where no rate is told
 RATE_TOLERANCE = 0.05  # by which the times may differ from the rate that is told
 MOST_REPEATED = 0.01  # of the times; where more repeat, they are too coarse or wrong
 GAP = 1.5  # steps
@@ -130,7 +131,7 @@ def _clock(name, stamps, told_hz, row, first_row) -> tuple[np.ndarray, float, np
     if repeated.all():
         raise GaitDataError(f"{name}: the time is {stamps[0]:g} in all rows; expected seconds")
     step_s = float(np.median(steps[~repeated]))
-    line_s = float(np.polyfit(np.arange(len(stamps)), stamps, 1)[0])
+    line_s = float(np.polyfit(np.arange(len(stamps)), stamps - stamps[0], 1)[0])
     rates = [1 / step_s, 1 / line_s]
     if not np.isnan(told_hz) and all(abs(rate / told_hz - 1) > RATE_TOLERANCE for rate in rates):
         hint = next(
@@ -138,6 +139,11 @@ def _clock(name, stamps, told_hz, row, first_row) -> tuple[np.ndarray, float, np
         )
         raise GaitDataError(
             f"{name}: {LABELS} tells {told_hz:g} Hz, the times {rates[0]:.4g} Hz{hint}; correct the one that is wrong"
+        )
+    if np.isnan(told_hz) and not POSSIBLE_HZ[0] <= rates[0] <= POSSIBLE_HZ[1]:
+        raise GaitDataError(
+            f"{name}: by its times it was recorded at {rates[0]:.4g} Hz; they are to be seconds: convert them, or give "
+            f"'sampling_rate_hz' in {LABELS} and remove the column"
         )
     everything = np.ones(len(stamps), bool)
     if repeated.any():

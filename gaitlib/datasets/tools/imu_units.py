@@ -59,7 +59,7 @@ def find_units(recordings) -> Found:
     rest = float(np.median([_rest(r) for r in recordings]))
     unit = next((u for u, (low, high) in REST.items() if low <= rest <= high), "")
     every = np.concatenate([_length(r.values["acc"]) for r in recordings])
-    peak = float(np.quantile(np.abs(every - rest) if unit else every, 0.99))
+    peak = float(np.quantile(np.abs(every - rest), 0.99))
     gravity = "included" if unit else "removed" if rest < REMOVED_BELOW * peak else ""
     units, peaks, evidence = {"acc": unit}, {"acc": peak}, {"acc": f"at rest its length is {rest:.3g}"}
     turning = [_length(r.values["gyro"]) for r in recordings if "gyro" in r.values]
