@@ -92,7 +92,7 @@ class GaitEstimator(BaseEstimator):
         self.watched_ = () if validation is None else tuple(validation.ids)
         keras.utils.set_random_seed(self.seed)
         with ResourceMonitor() as monitor:
-            starts = started(self.stages(), trials, unlabelled)
+            starts = started(self.stages(), trials, unlabelled, self.seed)
             first = next(filter(None, starts), None)
             self.started_from_ = [origin(encoder) for encoder in starts if encoder]
             steps = self.steps_of(trials) if first is None or self.steps is not None else first.pipeline(trials)

@@ -46,7 +46,7 @@ class Encode(Step):
         return super().fit(trials if unlabelled is None else stacked(trials, unlabelled))
 
     def _learn(self, trials):
-        self.encoder_ = learnt(self.encoder, trials)
+        self.encoder_ = learnt(self.encoder, trials, self.encoder.seed)
         self.fitted_on_, self.fitted_subjects_ = self.encoder_.fitted_on_, self.encoder_.fitted_subjects_
 
     def _transform(self, trials):

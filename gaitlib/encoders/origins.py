@@ -39,7 +39,7 @@ def fit_steps(steps, trials, unlabelled=None):
     return steps.fit(trials, **{f"{steps.steps[0][0]}__unlabelled": unlabelled})
 
 
-def started(stages, trials, unlabelled=None) -> list:
+def started(stages, trials, unlabelled=None, seed=0) -> list:
     """The encoder that each stage of a training starts from, learnt where it has not; None where there is none.
 
     Parameters
@@ -48,11 +48,13 @@ def started(stages, trials, unlabelled=None) -> list:
     trials : TrialSet
         Training trials of the fold.
     unlabelled : TrialSet, optional
+    seed : int
+        Of those that have not learnt yet.
     """
     everything = trials if unlabelled is None or not len(unlabelled) else stacked(trials, unlabelled)
-    return [stage.start and learnt(stage.start, everything) for stage in stages]
+    return [stage.start and learnt(stage.start, everything, seed) for stage in stages]
 
 
-def learnt(encoder, trials):
+def learnt(encoder, trials, seed):
     """The encoder, if it has learnt; else one of the same plan that has learnt from the trials."""
-    return encoder if encoder.fitted else clone(encoder).fit(trials)
+    return encoder if encoder.fitted else clone(encoder).set_params(seed=seed).fit(trials)

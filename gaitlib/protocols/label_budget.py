@@ -16,6 +16,9 @@ class LabelBudget(Protocol):
     The others stand in ``fold.unlabelled``: an encoder that learns inside the fold learns from them too, and nothing
     sees their labels. The tested trials are those of the other protocol, so all budgets are tested on the same trials.
 
+    Trials that have no label at all, as of another dataset, are never tested; where nothing of theirs is tested they are
+    unlabelled trials, too.
+
     With ``people`` the training subjects of each fold are put into a random order, and of each class the first so many
     who have it keep the labels of all their trials. Where everybody has all classes these are just so many people;
     where each person has one class they are so many of each; in between a person who was drawn for one class counts for
@@ -100,7 +103,19 @@ class LabelBudget(Protocol):
             If the data cannot support the protocol or the budget, with the reason.
         """
         self._check()
-        return [self._within(fold, trials) for fold in self.protocol.folds(trials)]
+        has_label = trials.table["label"].notna().to_numpy()
+        if trials.kinds or has_label.all() or not has_label.any():
+            return [self._within(fold, trials) for fold in self.protocol.folds(trials)]
+        known, others = np.flatnonzero(has_label), np.flatnonzero(~has_label)
+        apart = dict.fromkeys(["walk", self.unit, *self.claim.disjoint])
+        folds = []
+        for fold in self.protocol.folds(trials[known]):
+            parts = {part: known[getattr(fold, part)] for part in ("train", "validation", "test", "unlabelled")}
+            tested = trials.table.iloc[parts["test"]]
+            free = [~trials.table[unit].iloc[others].isin(tested[unit]).to_numpy() for unit in apart]
+            parts["unlabelled"] = np.union1d(parts["unlabelled"], others[np.all(free, axis=0)])
+            folds.append(self._within(replace(fold, **parts), trials))
+        return folds
 
     def _check(self) -> None:
         if self.protocol.validation:
