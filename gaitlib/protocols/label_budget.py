@@ -16,8 +16,8 @@ class LabelBudget(Protocol):
     The others stand in ``fold.unlabelled``: an encoder that learns inside the fold learns from them too, and nothing
     sees their labels. The tested trials are those of the other protocol, so all budgets are tested on the same trials.
 
-    Trials that have no label at all, as of another dataset, are never tested; where nothing of theirs is tested they are
-    unlabelled trials, too.
+    Trials that have no label at all, as of another dataset, are never tested; where nothing of their people is tested
+    they are unlabelled trials, too.
 
     With ``people`` the training subjects of each fold are put into a random order, and of each class the first so many
     who have it keep the labels of all their trials. Where everybody has all classes these are just so many people;
