@@ -31,7 +31,7 @@ FRAMES, HOP = 128, 64
 DRAWS, PEOPLE, SHARES = 5, (1, 2, 5), (0.05, 0.25)
 STEPS, BATCH = 400, 32  # of a network, in all; at least ten and at most forty times through its windows
 PRESET = {"preset": "tiny"}
-PRETRAINING = Pretraining(epochs=100, learning_rate=2e-3, normalise_patches=True, patience=25)
+PRETRAINING = Pretraining(epochs=100, learning_rate=2e-3, patience=25)
 
 
 def prepared(data, dataset):

@@ -224,6 +224,8 @@ class Encoder(BaseEstimator):
     def reconstruct(self, windows: TrialSet, seed=0) -> networks.Reconstruction:
         """Give windows back, of a masked autoencoder from the patches that are left visible.
 
+        Where it learnt the shape of patches only (``compared_in="patch"``) it is told mean and SD of those hidden.
+
         Parameters
         ----------
         windows : TrialSet
@@ -233,14 +235,14 @@ class Encoder(BaseEstimator):
         """
         x, network, settings = self._tensors(windows), self._made(), self.pretraining or Pretraining()
         real = networks.real_frames(windows.modality(self.modality_), x.shape[1]) > 0
-        inputs, hidden, target = x, np.zeros_like(real), x
+        inputs, hidden, mean, sd = x, np.zeros_like(real), 0, 1
         if networks.is_masked(network):
             masks = networks.masks_of(network, settings)
             inputs = [x, masks.draw(len(x), np.random.default_rng([seed, WATCHED]))]
             hidden = masks.hidden_frames(inputs[1]) & real
-            target = masks.normalised(x) if settings.normalise_patches else x
+            mean, sd = masks.size_of(x, hidden, settings.compared_in)
         told = networks.giving_back(network).predict(inputs, batch_size=AT_ONCE, verbose=0)
-        return networks.Reconstruction(target, told, hidden, real, windows.ids)
+        return networks.Reconstruction(x, told * sd + mean, hidden, real, windows.ids)
 
     def pipeline(self, trials: TrialSet) -> Pipeline:
         """The steps to the arrays that the network reads: as they were learnt, and frozen; or the plan of them.

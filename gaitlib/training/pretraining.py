@@ -11,6 +11,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.training.device import has_gpu
 from gaitlib.training.loop import STEPS_FOR_JIT
 
+UNITS = ("window", "recordings", "patch")
 NOT_DECAYED = ("bias", "gamma", "beta", "token", "hidden")
 
 
@@ -39,8 +40,11 @@ class Pretraining(BaseEstimator):
         Share of the patches that are hidden.
     span : int
         Patches that are hidden together, from 1.
-    normalise_patches : bool
-        Compare with patches of mean 0 and SD 1 each: shape, not size.
+    compared_in : {"window", "recordings", "patch"}
+        Unit of the loss. Standard deviations of the visible frames of each window and channel, after their mean was
+        taken off: violent and quiet windows count alike, and what is told can be told in the unit of the recordings.
+        Those of all recordings, as in the source of the IMU encoder: a few violent windows make the loss. Or those of
+        each patch (He et al.): its shape, without its size.
     augment : sequence
         Changes of the training windows before they are standardised, such as :class:`gaitlib.training.RotateSensor`.
     balance : float
@@ -64,7 +68,7 @@ class Pretraining(BaseEstimator):
         clip_norm=1.0,
         hidden=0.75,
         span=1,
-        normalise_patches=False,
+        compared_in="window",
         augment=(),
         balance=0.5,
         held_out=0.2,
@@ -79,7 +83,7 @@ class Pretraining(BaseEstimator):
         self.clip_norm = clip_norm
         self.hidden = hidden
         self.span = span
-        self.normalise_patches = normalise_patches
+        self.compared_in = compared_in
         self.augment = augment
         self.balance = balance
         self.held_out = held_out
@@ -97,6 +101,8 @@ class Pretraining(BaseEstimator):
         for name in ("warm_up", "balance", "held_out"):
             if not 0 <= getattr(self, name) <= 1:
                 raise GaitDataError(f"{name} is a share from 0 to 1, not {getattr(self, name)}")
+        if self.compared_in not in UNITS:
+            raise GaitDataError(f"compared_in '{self.compared_in}' is none of {', '.join(UNITS)}")
         for name in ("epochs", "batch_size", "span", "patience"):
             if getattr(self, name) < 1:
                 raise GaitDataError(f"{name} is at least 1, not {getattr(self, name)}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 TRAINING, WATCHED = 0, 1  # streams of random numbers
+QUIET = 0.01  # a variance, of that of all recordings; what moves less is noise, and not blown up to be learnt
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +49,27 @@ class Masks:
         np.put_along_axis(shown, visible, True, axis=1)
         return np.repeat(~shown, self.patch, axis=1)[:, : self.frames]
 
-    def normalised(self, x) -> np.ndarray:
-        """Windows (n, frames, channels) whose patches have mean 0 and SD 1 each, as a target."""
+    def size_of(self, x, hidden, unit) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and SD by which targets are compared, as arrays that broadcast against x (n, frames, channels).
+
+        Parameters
+        ----------
+        x : ndarray (n, frames, channels)
+        hidden : ndarray of bool (n, frames)
+        unit : {"recordings", "window", "patch"}
+            0 and 1; those of the visible frames of each window and channel; or those of each patch.
+        """
+        if unit == "recordings":
+            return np.zeros((1, 1, 1)), np.ones((1, 1, 1))
+        if unit == "window":
+            seen = ~hidden[..., None] / (~hidden).sum(axis=1)[:, None, None]
+            mean = (x * seen).sum(axis=1, keepdims=True)
+            return mean, np.sqrt((seen * (x - mean) ** 2).sum(axis=1, keepdims=True) + QUIET)
         n, frames, channels = x.shape
         whole = np.pad(x, [(0, 0), (0, self.n_patches * self.patch - frames), (0, 0)], mode="edge")
         patches = whole.reshape(n, self.n_patches, -1)
-        patches = (patches - patches.mean(axis=2, keepdims=True)) / np.sqrt(patches.var(axis=2, keepdims=True) + 1e-6)
-        return patches.reshape(n, -1, channels)[:, :frames]
+        mean, sd = patches.mean(axis=2), np.sqrt(patches.var(axis=2) + QUIET)
+        return tuple(np.repeat(each, self.patch, axis=1)[:, :frames, None] for each in (mean, sd))
 
 
 class WindowBatches:
@@ -111,8 +126,8 @@ class WindowBatches:
         visible = self.masks.draw(len(x), rng)
         hidden = self.masks.hidden_frames(visible)
         weight = hidden / hidden.mean(axis=1, keepdims=True)  # so that the mean loss is that of a hidden frame
-        target = self.masks.normalised(x) if self.settings.normalise_patches else x
-        return [x, visible], target, weight.astype(np.float32)
+        mean, sd = self.masks.size_of(x, hidden, self.settings.compared_in)
+        return [x, visible], ((x - mean) / sd).astype(np.float32), weight.astype(np.float32)
 
 
 class SampleBatches:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaitlib.training import Pretraining
-from gaitlib.training.window_batches import Masks, SampleBatches, WindowBatches
+from gaitlib.training.window_batches import QUIET, Masks, SampleBatches, WindowBatches
 
 
 @given(
@@ -44,7 +44,7 @@ def test_single_patches_are_hidden_alike_and_spans_in_stretches():
 def drawn(balance=0.5, seed=0, lengths=(400, 400, 3200), groups=("a", "a", "b"), batch_size=32):
     recordings = [np.full((n, 2), i) + np.arange(n)[:, None] / 1e4 for i, n in enumerate(lengths)]
     scale = (np.zeros(2), np.ones(2))
-    settings = Pretraining(batch_size=batch_size, balance=balance)
+    settings = Pretraining(batch_size=batch_size, balance=balance, compared_in="recordings")
     return WindowBatches(recordings, groups, Masks(40, 8, 0.75), settings, scale, ("x", "y"), seed)
 
 
@@ -101,11 +101,23 @@ def test_augmented_windows_are_changed_before_they_are_scaled():
     np.testing.assert_allclose(batches.batch(0, 0)[0][0], plain / 2, rtol=1e-5)
 
 
-def test_patches_as_targets_have_mean_0_and_sd_1():
-    x = np.random.default_rng(0).normal(3, 2, (4, 40, 2))
-    patches = Masks(40, 8, 0.75).normalised(x).reshape(4, 5, 16)
+def test_targets_are_in_units_of_what_is_visible_of_a_window_or_of_a_patch():
+    x = np.random.default_rng(0).normal(3, 2, (4, 40, 2)) * np.array([1, 5, 0.01, 1])[:, None, None]
+    masks = Masks(40, 8, 0.6)
+    hidden = masks.hidden_frames(masks.draw(4, np.random.default_rng(1)))
+    mean, sd = masks.size_of(x, hidden, "window")
+    for i in range(4):
+        seen = x[i, ~hidden[i]]
+        np.testing.assert_allclose(mean[i, 0], seen.mean(axis=0))
+        np.testing.assert_allclose(sd[i, 0], np.sqrt(seen.var(axis=0) + QUIET))
+    changed = np.where(hidden[..., None], 99, x)
+    np.testing.assert_array_equal(masks.size_of(changed, hidden, "window"), (mean, sd))  # nothing hidden tells
+    mean, sd = masks.size_of(x, hidden, "patch")
+    patches = ((x - mean) / sd)[[0, 1, 3]].reshape(3, 5, 16)
     np.testing.assert_allclose(patches.mean(axis=2), 0, atol=1e-6)
-    np.testing.assert_allclose(patches.std(axis=2), 1, rtol=1e-3)
+    np.testing.assert_allclose(patches.std(axis=2), 1, rtol=0.02)
+    assert ((x - mean) / sd)[2].std() < 0.3  # next to nothing is not blown up
+    np.testing.assert_array_equal((x - masks.size_of(x, hidden, "recordings")[0]), x)
 
 
 def test_samples_come_once_an_epoch_in_another_order():
