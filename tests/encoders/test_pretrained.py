@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.base import clone
 
 import gaitlib
@@ -37,8 +38,16 @@ def plan(epochs=3, model=TINY, frames=FRAMES, store=None, **settings):
     return Encoder(model, steps=[], frames=frames, pretraining=pretraining, store=store and str(store))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def step_by_step():
+    """Nothing is compiled, which takes longer than these few steps."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module")
-def learnt():
+def learnt(step_by_step):
     return plan().fit(waves())
 
 
@@ -49,8 +58,20 @@ def same(one, other):
 
 
 @pytest.mark.slow
+def test_compiled_or_not_a_killed_training_goes_on_to_the_last_bit(tmp_path, monkeypatch, learnt):
+    tf.config.run_functions_eagerly(False)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        kill_after(patch, 1)
+        plan(store=str(tmp_path)).fit(waves())
+    same(plan(store=str(tmp_path)).fit(waves()), plan().fit(waves()))
+    tf.config.run_functions_eagerly(True)
+
+
+@pytest.mark.slow
 def test_it_learns_to_tell_hidden_stretches_of_people_never_seen():
+    tf.config.run_functions_eagerly(False)
     encoder = plan(150, learning_rate=3e-3).fit(waves(12))
+    tf.config.run_functions_eagerly(True)
     new = waves(4, seed=9)
     told = encoder.reconstruct(encoder.windows(new))
     error = ((told.original - told.reconstructed) ** 2)[told.hidden].mean()
@@ -91,7 +112,10 @@ def kill_after(monkeypatch, n_epochs):
     monkeypatch.setattr(Checkpoints, "keep", keep)
 
 
-@pytest.mark.parametrize("damage", [None, "array", "text", "both"])
+@pytest.mark.parametrize(
+    "damage",
+    [None, "array", pytest.param("text", marks=pytest.mark.slow), pytest.param("both", marks=pytest.mark.slow)],
+)
 def test_a_killed_training_goes_on_to_the_last_bit(tmp_path, monkeypatch, learnt, damage):
     with monkeypatch.context() as patch, pytest.raises(Killed):
         kill_after(patch, 2)
