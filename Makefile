@@ -19,7 +19,7 @@ run: $(VENV)/installed
 	$(PY) -m nbconvert --to html --output-dir results results/$(notdir $(NOTEBOOK)).ipynb
 
 check: lint
-	$(PY) -m pytest -m "not slow" -k "not AutoencoderCode" $(CHECKED) --ignore tests/preprocessing/test_coding.py --ignore tests/datasets/synthetic
+	$(PY) -m pytest -m "not slow" $(CHECKED) --ignore tests/datasets/synthetic
 
 test: lint
 	$(PY) -m pytest -m "not slow"

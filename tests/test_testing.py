@@ -14,14 +14,13 @@ import gaitlib
 from gaitlib import models, preprocessing
 from gaitlib.errors import GaitDataError
 from gaitlib.models import available, info
-from gaitlib.preprocessing import Crop, Step
+from gaitlib.preprocessing import Step
 from gaitlib.testing import check_builder, check_step
 
 STEPS = [thing for thing in map(preprocessing.__dict__.get, preprocessing.__all__) if inspect.isclass(thing)]
 STEPS = [step for step in STEPS if issubclass(step, Step) and step is not Step]
 STEPS.remove(preprocessing.ScalePerSubject)  # a trial alone is another thing to it, as it says: see its own tests
 NEEDED = {
-    "AutoencoderCode": {"code": 4, "epochs": 1},
     "Frames": {"transformer": StandardScaler()},
     "LowPass": {"cutoff_hz": 6},
     "MeanCycle": {"channels": ["left_knee_z"]},
@@ -39,8 +38,6 @@ def walks():
 
 def readable_by(step, walks):
     """Walks, windows of one length, inertial sensors, signals of the body, or forces in newtons and a body mass."""
-    if step.__name__ == "AutoencoderCode":
-        return Crop(32).fit_transform(walks)
     if step.__name__ == "FuseSensors":
         return two_walks(2)
     modality = inspect.signature(step).parameters.get("modality")

@@ -35,6 +35,16 @@ class Reconstruction:
     real: np.ndarray
     trial: np.ndarray
 
+    @property
+    def errors(self) -> np.ndarray:
+        """Mean squared error of each window (n,), over its hidden frames, or over all real ones where none is hidden.
+
+        1 is the error of always giving the mean of the frames that were learnt from.
+        """
+        judged = self.hidden if self.hidden.any() else self.real
+        squared = ((self.original - self.reconstructed) ** 2).mean(axis=2)
+        return (squared * judged).sum(axis=1) / judged.sum(axis=1)
+
 
 def network_of(builder, shapes):
     """A network that gives back what it reads, with a layer "code"."""

@@ -161,7 +161,7 @@ class Encoder(BaseEstimator):
         self.weights_ = network.get_weights()
         self.history_ = history.to_dict(orient="list")
         self.recorded_ = of_any_rate(recorded(trials), [step for _, step in steps])
-        self.fitted_on_ = tuple(trials.ids)
+        self.fitted_on_ = tuple(dict.fromkeys(trials.ids))
         self.fitted_subjects_ = tuple(dict.fromkeys(trials.subjects))
         self.recordings_ = tuple(sorted(set(recording_digests(trials))))
         self.learnt_ = whereabouts(trials)

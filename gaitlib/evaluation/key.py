@@ -12,9 +12,11 @@ from sklearn.base import clone
 
 import gaitlib
 from gaitlib import saving
+from gaitlib.encoders import Encoder
 from gaitlib.errors import GaitDataError
 from gaitlib.models import Head
 from gaitlib.targets import LearntTarget
+from gaitlib.training import Pretraining
 from gaitlib.training.device import chosen_device, has_gpu
 
 PROBE_TRIALS_A_CLASS = 4
@@ -85,8 +87,7 @@ def _build_once(model, training_trials) -> dict:
     learnt = {name: LearntTarget.of(name, training_trials.target(name)) for name in model.head_names}
     few = training_trials[_few(training_trials.judged_by(model.primary))]
     described = {"steps": saving.spec(steps)}
-    briefly = clone(steps)
-    briefly.set_params(**{name: 1 for name in briefly.get_params() if name.endswith("__epochs")})
+    briefly = _brief(steps)
     try:
         fitted = briefly.fit(few)
     except ValueError:  # a PCA, say, that needs more rows than these
@@ -100,6 +101,16 @@ def _build_once(model, training_trials) -> dict:
     own = {type(layer) for layer in network.layers if type(layer).__module__.split(".")[0] not in ("keras", "gaitlib")}
     sources = sorted(saving.digest(layer) for layer in own)
     return described | {"inputs": saving.spec(shapes), "config": saving.digest(_canonical(network)), "layers": sources}
+
+
+def _brief(steps):
+    """The steps as they learn in no time: what learns in epochs gets one, and no encoder is kept for later."""
+    brief = clone(steps)
+    plans = {name: v for name, v in brief.get_params().items() if isinstance(v, Encoder) and not v.fitted}
+    for name, plan in plans.items():
+        pretraining = plan.pretraining or Pretraining()
+        brief.set_params(**{f"{name}__pretraining": pretraining, f"{name}__store": None, f"{name}__progress": False})
+    return brief.set_params(**{name: 1 for name in brief.get_params() if name.endswith("__epochs")})
 
 
 def _few(trials) -> np.ndarray:

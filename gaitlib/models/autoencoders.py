@@ -17,7 +17,7 @@ def autoencoder(inputs, heads=None, code=512):
     """Four convolutions, each halving the frames, down to a code, and the mirror image back to the frames.
 
     Input and output (frames, channels); the layer "code" gives (code,). No classifier: it has no heads.
-    :class:`gaitlib.preprocessing.AutoencoderCode` trains it inside the fold. Where the number of frames is no
+    :class:`gaitlib.encoders.Encode` trains it inside the fold. Where the number of frames is no
     multiple of 16, the end is filled with zeros, as in the source.
     """
     x, _ = sequence_input(inputs, "autoencoder")

@@ -1,6 +1,5 @@
 """Steps from TrialSet to TrialSet, by what they touch. Chain them with scikit-learn's ``make_pipeline``."""
 
-from gaitlib.preprocessing.coding import AutoencoderCode
 from gaitlib.preprocessing.events import gait_events
 from gaitlib.preprocessing.frames import Frames, variance_score
 from gaitlib.preprocessing.gait_cycle import GaitParameters, cycles, gait_parameters
@@ -31,8 +30,8 @@ from gaitlib.preprocessing.waveforms import BandPass, LowPass, ScaleBodyWeight, 
 from gaitlib.preprocessing.windows import Crop
 
 __all__ = [
-    "AddJointAngles", "AddVelocity", "AlignHeading", "AutoencoderCode", "BandPass", "CentrePelvis", "Crop", "CutStride",
-    "EcgFeatures", "FillMissing", "Frames", "FuseSensors", "GaitParameters", "LevelFeatures", "LowPass", "MeanCycle",
+    "AddJointAngles", "AddVelocity", "AlignHeading", "BandPass", "CentrePelvis", "Crop", "CutStride", "EcgFeatures",
+    "FillMissing", "Frames", "FuseSensors", "GaitParameters", "LevelFeatures", "LowPass", "MeanCycle",
     "MovementFeatures", "PulseFeatures", "RemoveGravity", "RepairFrames", "RotationInvariant", "Samples",
     "ScaleBodyWeight", "ScalePerSubject", "ScaleStature", "SelectJoints", "SequenceLength", "SkinConductanceFeatures",
     "SpectralStatistics", "StandardiseTrial", "Step", "SummaryStatistics", "Tensors", "TimeNormalise",

@@ -155,8 +155,8 @@ def _named(path, custom, find):
     found = find(module.split("."), name)
     if found is None:
         raise GaitDataError(
-            f"'{path}' may not be loaded from a file: it is no step, estimator or registered function; ask who made "
-            "the file what it is for"
+            f"'{path}' may not be loaded from a file: it is no step, estimator or registered function of this version; "
+            "learn again what an earlier version saved, else ask who made the file what it is for"
         )
     return found
 

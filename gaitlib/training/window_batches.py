@@ -157,7 +157,7 @@ class SampleBatches:
         return [self._of(part) for part in np.array_split(np.arange(len(self.x)), -(-len(self.x) // self.batch_size))]
 
     def _of(self, rows):
-        return [self.x[rows]], self.x[rows], self.real[rows]
+        return self.x[rows], self.x[rows], self.real[rows]
 
 
 def _chances(n_windows, groups, balance) -> np.ndarray:

@@ -315,7 +315,7 @@ def test_a_step_that_saw_a_tested_person_under_other_ids_is_found(trials, copies
     ("change", "check"),
     [
         (lambda own, test: {"fitted_on": own["fitted_on"] + test[:1]}, "model"),
-        (lambda own, test: {"steps": [*own["steps"], ["AutoencoderCode", test[:2]]]}, "steps"),
+        (lambda own, test: {"steps": [*own["steps"], ["Encode", test[:2]]]}, "steps"),
         (lambda own, test: {"watched": own["watched"] + test[:1]}, "early stopping"),
         (lambda own, test: {"watched": own["fitted_on"][:1]}, "early stopping"),
     ],

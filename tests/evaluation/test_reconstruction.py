@@ -12,7 +12,9 @@ from gaitlib.evaluation import reconstruction_errors
 @pytest.fixture(scope="module")
 def coded(tmp_path_factory):
     trials = planted_trials(3, 2)
-    steps = recipes.steps_for(trials, "encoded_gru").set_params(code_skeleton__epochs=8, code_skeleton__code=32)
+    few = {"pretraining__epochs": 8, "model__code": 32}
+    steps = recipes.steps_for(trials, "encoded_gru")
+    steps.set_params(**{f"code_skeleton__encoder__{name}": value for name, value in few.items()})
     model = gaitlib.GaitClassifier("encoded_gru", steps, gaitlib.Training(epochs=1))
     protocols = [gaitlib.LeaveOneSubjectOut(validation=False), gaitlib.RandomTrialSplit(validation=False)]
     store = tmp_path_factory.mktemp("store")
@@ -28,10 +30,12 @@ def test_every_subject_is_judged_by_an_autoencoder_that_never_saw_it(coded):
         stranger = runs.classifier_for(trials[trials.subjects == subject][0]).steps_
         step = stranger["code_skeleton"]
         assert not set(step.fitted_on_) & set(trials.ids[trials.subjects == subject])
-        own = stranger[: list(stranger.named_steps).index("code_skeleton")].transform(
-            trials[trials.subjects == subject]
-        )
-        assert row["new person"] == pytest.approx(step.reconstruction_error(own).mean())
+        before = stranger[: list(stranger.named_steps).index("code_skeleton")]
+        own = step.encoder_.windows(before.transform(trials[trials.subjects == subject]))
+        told = step.encoder_.reconstruct(own)
+        squared = ((told.original - told.reconstructed) ** 2).mean(axis=2)
+        expected = np.mean([one[real].mean() for one, real in zip(squared, told.real, strict=True)])
+        assert row["new person"] == pytest.approx(expected)
         frames = np.concatenate(list(own.modality("skeleton").values))
         assert row["mean frame"] == pytest.approx(float((frames**2).mean()))
     assert errors["training people"].mean() < errors["new person"].mean()
@@ -39,7 +43,7 @@ def test_every_subject_is_judged_by_an_autoencoder_that_never_saw_it(coded):
 
 def test_a_model_without_autoencoder_is_refused(tiny_trials, tmp_path):
     runs = gaitlib.benchmark(["majority"], tiny_trials, store=tmp_path, progress=False)
-    with pytest.raises(gaitlib.GaitDataError, match="'majority' hold 0 autoencoders"):
+    with pytest.raises(gaitlib.GaitDataError, match="'majority' hold 0 encoders"):
         reconstruction_errors(runs, tiny_trials, "majority")
     with pytest.raises(gaitlib.GaitDataError, match="no subject-disjoint run of 'encoded_gru'"):
         reconstruction_errors(runs, tiny_trials)

@@ -5,17 +5,18 @@ import numpy as np
 import pytest
 from keras import layers
 from planted import planted_trials
+from planted_waves import whole
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import gaitlib
-from gaitlib import GaitClassifier, LeaveOneSubjectOut, Training
+from gaitlib import Encode, GaitClassifier, LeaveOneSubjectOut, Training
 from gaitlib.explain.attribution import relevance
 from gaitlib.explain.layerwise.propagation import lrp
 from gaitlib.explain.layerwise.rules import Epsilon
-from gaitlib.preprocessing import AddJointAngles, AutoencoderCode, Crop, Frames, SelectJoints, Tensors
+from gaitlib.preprocessing import AddJointAngles, Crop, Frames, SelectJoints, Tensors
 from gaitlib.preprocessing.frames import variance_score
 from gaitlib.protocols import TrialKFold
 from gaitlib.trials.modality import Modality, object_array
@@ -127,8 +128,7 @@ def test_components_take_the_place_of_the_channels(trials):
 
 
 def test_the_code_of_an_autoencoder_is_explained_itself(trials):
-    code = AutoencoderCode(code=4, epochs=1)
-    steps = (Frames(StandardScaler()), Crop(32), code, Tensors(["skeleton"]))
+    steps = (Crop(32), Encode(whole()), Tensors(["skeleton"]))
     found = relevance(fit(trials, *steps), trials[:2])
     assert len(found.channels["skeleton"]) == 4
     assert_adds_up(found)

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 from keras import layers
 from planted import planted_trials
+from planted_waves import whole
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gaitlib import GaitClassifier, Training, TrialSet
+from gaitlib import Encode, GaitClassifier, Training, TrialSet
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.over_time import predict_over_time
-from gaitlib.preprocessing import AutoencoderCode, CentrePelvis, Crop, Frames, Tensors
+from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Tensors
 
 FAST = {"training": Training(epochs=2, batch_size=16), "validation": None}
 FRAMES = 30
@@ -118,9 +119,7 @@ def test_without_frame_times_there_is_no_prediction_over_time():
 
 @pytest.mark.slow
 def test_a_code_of_windows_has_the_times_of_the_windows(trials):
-    steps = make_pipeline(
-        CentrePelvis(), Frames(StandardScaler()), Crop(FRAMES), AutoencoderCode(4, epochs=1), Tensors()
-    )
+    steps = make_pipeline(CentrePelvis(), Crop(FRAMES), Encode(whole()), Tensors())
     table = predict_over_time(GaitClassifier("encoded_gru", steps=steps, **FAST).fit(trials), trials[0], hop=10)
     time_s = trials.modality("skeleton").time_s[0]
     assert table["start_s"].tolist()[:2] == [time_s[0], time_s[10]]

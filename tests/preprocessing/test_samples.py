@@ -346,7 +346,6 @@ def test_statistics_of_a_missing_number_are_refused():
 STEPS = [thing for thing in map(preprocessing.__dict__.get, preprocessing.__all__) if inspect.isclass(thing)]
 STEPS = [step for step in STEPS if issubclass(step, Step) and step is not Step]
 NEEDED = {
-    "AutoencoderCode": {"code": 4, "epochs": 1},
     "Frames": {"transformer": StandardScaler()},
     "LowPass": {"cutoff_hz": 6},
     "MeanCycle": {"channels": ["left_knee_z"]},
