@@ -24,6 +24,8 @@ class Reconstruction:
     ----------
     original, reconstructed : ndarray (n, frames, channels)
         In standard deviations of a channel.
+    interpolated : ndarray (n, frames, channels)
+        Straight lines across the hidden frames, and at the ends of a window what is nearest, in the same units.
     hidden, real : ndarray of bool (n, frames)
         Frames that the network did not see; frames that are no padding.
     trial : ndarray of str (n,)
@@ -31,6 +33,7 @@ class Reconstruction:
 
     original: np.ndarray
     reconstructed: np.ndarray
+    interpolated: np.ndarray
     hidden: np.ndarray
     real: np.ndarray
     trial: np.ndarray
@@ -82,6 +85,17 @@ def real_frames(m, frames) -> np.ndarray:
     """1 on the frames of a sequence that are no padding, (n, frames)."""
     lengths = np.array([0 if v is None else len(v) for v in m.values])
     return (np.arange(frames) < lengths[:, None]).astype(np.float32)
+
+
+def straight_lines(x, hidden) -> np.ndarray:
+    """Windows (n, frames, channels) with straight lines in place of the hidden frames (n, frames)."""
+    frames = np.arange(x.shape[1])
+    before = np.maximum.accumulate(np.where(hidden, -1, frames), axis=1)
+    after = np.minimum.accumulate(np.where(hidden, len(frames), frames)[:, ::-1], axis=1)[:, ::-1]
+    before, after = np.where(before < 0, after, before), np.where(after == len(frames), before, after)
+    share = ((frames - before) / np.maximum(after - before, 1))[..., None]
+    rows = np.arange(len(x))[:, None]
+    return (1 - share) * x[rows, before] + share * x[rows, after]
 
 
 def whole_samples(builder, trials, name, parts, settings, seed):

@@ -235,14 +235,15 @@ class Encoder(BaseEstimator):
         """
         x, network, settings = self._tensors(windows), self._made(), self.pretraining or Pretraining()
         real = networks.real_frames(windows.modality(self.modality_), x.shape[1]) > 0
-        inputs, hidden, mean, sd = x, np.zeros_like(real), 0, 1
+        inputs, hidden, mean, sd, straight = x, np.zeros_like(real), 0, 1, x
         if networks.is_masked(network):
             masks = networks.masks_of(network, settings)
             inputs = [x, masks.draw(len(x), np.random.default_rng([seed, WATCHED]))]
             hidden = masks.hidden_frames(inputs[1]) & real
             mean, sd = masks.size_of(x, hidden, settings.compared_in)
-        told = networks.giving_back(network).predict(inputs, batch_size=AT_ONCE, verbose=0)
-        return networks.Reconstruction(x, told * sd + mean, hidden, real, windows.ids)
+            straight = networks.straight_lines(x, hidden)
+        told = networks.giving_back(network).predict(inputs, batch_size=AT_ONCE, verbose=0) * sd + mean
+        return networks.Reconstruction(x, told, straight, hidden, real, windows.ids)
 
     def pipeline(self, trials: TrialSet) -> Pipeline:
         """The steps to the arrays that the network reads: as they were learnt, and frozen; or the plan of them.
@@ -300,8 +301,7 @@ class Encoder(BaseEstimator):
 
     def _tensors(self, windows) -> np.ndarray:
         m = sequence(windows, self.modality_)
-        longest = replace(m, max_frames=self.shape_[0])
-        windows = windows.with_modality(self.modality_, longest)
+        windows = windows.with_modality(self.modality_, replace(m, max_frames=self.shape_[0]))
         return Tensors([self.modality_]).fit(windows).transform(windows).inputs[self.modality_]
 
     def _require_fitted(self):

@@ -9,6 +9,7 @@ from gaitlib.plots.embedding import embedding_map
 from gaitlib.plots.gait_cycle import events_over_time, gait_cycle_curves
 from gaitlib.plots.gaps import optimism_gap
 from gaitlib.plots.house_style import save
+from gaitlib.plots.inertial import inertial_steps
 from gaitlib.plots.moving import MovingFigure, moving_stick_figure
 from gaitlib.plots.perturbation import perturbation_curves
 from gaitlib.plots.predictions import class_probabilities, dashboard, importance, prediction_over_time
@@ -39,6 +40,7 @@ __all__ = [
     "events_over_time",
     "gait_cycle_curves",
     "importance",
+    "inertial_steps",
     "joint_phase",
     "label_budget_curves",
     "learning_curves",

@@ -1,12 +1,16 @@
 """Reconstruction errors are those of the fold in which the person was a stranger."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from planted import planted_trials
+from sklearn.base import clone
 
 import gaitlib
 from gaitlib import recipes
-from gaitlib.evaluation import reconstruction_errors
+from gaitlib.encoders import shipped_encoder
+from gaitlib.evaluation import masked_reconstruction, reconstruction_errors
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +51,45 @@ def test_a_model_without_autoencoder_is_refused(tiny_trials, tmp_path):
         reconstruction_errors(runs, tiny_trials, "majority")
     with pytest.raises(gaitlib.GaitDataError, match="no subject-disjoint run of 'encoded_gru'"):
         reconstruction_errors(runs, tiny_trials)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    pytest.importorskip("vqf")
+    return shipped_encoder()
+
+
+@pytest.mark.parametrize("unit", ["window", pytest.param("patch", marks=pytest.mark.slow)])
+def test_hidden_frames_beside_straight_lines_and_the_mean_as_slow_loops_tell_it(shipped, monkeypatch, unit):
+    settings = clone(shipped.pretraining).set_params(compared_in=unit)
+    monkeypatch.setattr(shipped, "pretraining", settings)
+    trials = gaitlib.synthetic_imu(2, ["synthetic_foot", "synthetic_wrist"], ["walk", "run"], 1, seconds=6, seed=3)
+    made = masked_reconstruction(shipped, trials, seed=5)
+    windows = shipped.windows(trials)
+    told = shipped.reconstruct(windows, seed=5)
+    patch, rows = 8, {}
+    for i, values in enumerate(windows.modality("imu").values):
+        hidden = told.hidden[i]
+        assert hidden.reshape(-1, patch).any(axis=1).sum() == hidden.reshape(-1, patch).all(axis=1).sum() == 12
+        seen = np.flatnonzero(~hidden)
+        straight = np.stack([np.interp(np.arange(len(values)), seen, values[seen, c]) for c in range(6)], axis=1)
+        said = values, told.reconstructed[i], straight, np.zeros_like(values)
+        rows.setdefault(windows.table["dataset"].iloc[i], []).append([one[hidden] for one in said])
+    assert made.index.tolist() == sorted(rows) == ["synthetic_foot", "synthetic_wrist"]
+    for dataset, own in rows.items():
+        truth, network, straight, mean = (np.concatenate(part) for part in zip(*own, strict=True))
+        errors = [((truth - one) ** 2).mean() for one in (network, straight, mean)]
+        row = made.loc[dataset]
+        assert row[["network", "linear interpolation", "mean"]].tolist() == pytest.approx(errors, rel=1e-4)
+        assert row["correlation"] == pytest.approx(
+            np.mean([np.corrcoef(truth[:, c], network[:, c])[0, 1] for c in range(6)]), abs=1e-4
+        )
+        assert row["windows"] == len(own) and row["people"] == 2
+
+
+def test_an_encoder_that_hides_nothing_is_refused(shipped, monkeypatch):
+    trials = gaitlib.synthetic_imu(1, ["synthetic_foot"], ["walk"], 1, seconds=3)
+    told = shipped.reconstruct(shipped.windows(trials))
+    monkeypatch.setattr(shipped, "reconstruct", lambda *_: replace(told, hidden=np.zeros_like(told.hidden)))
+    with pytest.raises(gaitlib.GaitDataError, match="only a masked autoencoder hides"):
+        masked_reconstruction(shipped, trials)
