@@ -152,8 +152,8 @@ def pretrain_network(network, batches, watched, settings, seed, jit=False, check
         weighted_metrics=[Correlation(network.output_shape[-1])],
         jit_compile=True if jit and n_steps >= STEPS_FOR_JIT and not has_gpu() else "auto",
     )
-    optimizer.build(network.trainable_variables)
-    state = _State(network, optimizer)
+    network.optimizer.build(network.trainable_variables)  # in mixed precision it is wrapped in one that scales the loss
+    state = _State(network)
     if checkpoints is not None:
         checkpoints.restore(state)
     fixed = [] if watched is None else watched.fixed()
@@ -193,8 +193,8 @@ def _epoch(network, batches, fixed, epoch) -> dict[str, float]:
 class _State:
     """All that a training needs to go on: weights, those of the optimizer, the best so far, and the history."""
 
-    def __init__(self, network, optimizer):
-        self.network, self.optimizer = network, optimizer
+    def __init__(self, network):
+        self.network, self.optimizer = network, network.optimizer
         self.history, self.best, self.best_epoch = [], None, 0
 
     def add(self, row, watch) -> None:

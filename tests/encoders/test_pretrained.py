@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -138,6 +139,19 @@ def test_saved_and_loaded_it_tells_the_same(learnt, tmp_path):
         Encoder.load(tmp_path)
 
 
+def test_mixed_precision_learns_and_goes_on_to_the_last_bit(tmp_path, monkeypatch):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            kill_after(patch, 1)
+            plan(2, store=tmp_path).fit(waves())
+        again, whole = plan(2, store=tmp_path).fit(waves()), plan(2).fit(waves())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    same(again, whole)
+    assert {w.dtype for w in whole.weights_} == {np.dtype("float32")}
+
+
 def test_a_fitted_encoder_cannot_be_changed_and_a_plan_can(learnt):
     assert clone(learnt) is learnt
     assert learnt.get_params() == {}
@@ -161,8 +175,6 @@ def test_a_network_starts_from_it_layer_by_layer_or_is_refused_by_the_name_of_th
     learnt.start(network)
     windows = learnt.windows(waves(2))
     x = np.stack(list(windows.modality("imu").values))
-    import keras
-
     code = keras.Model(network.inputs, network.get_layer("code").output)([x])
     np.testing.assert_allclose(code, learnt.encode(windows), atol=1e-5)
     wider = build("patch_transformer", {"imu": (FRAMES, 3)}, n_classes=2, **{**TINY.parameters, "width": 32})
