@@ -13,12 +13,14 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from gaitlib import saving
+from gaitlib.encoders import Encoder
 from gaitlib.errors import GaitDataError
 from gaitlib.models import LABEL, Builder
 from gaitlib.models.network_file import load_network
 from gaitlib.preprocessing import Step, Tensors
 from gaitlib.targets import KINDS, LearntTarget
 from gaitlib.training import Training
+from gaitlib.trials.alignment import is_recorded
 
 NETWORK_FILE = "network.keras"
 CONTENTS_FILE = "contents.json"  # checksums of the others
@@ -106,7 +108,16 @@ def _are_ids(value) -> bool:
 
 def _is_training(value) -> bool:
     stages = [value] if isinstance(value, Training) else value
-    return value is None or (isinstance(stages, list | tuple) and all(isinstance(s, Training) for s in stages))
+    return value is None or (
+        isinstance(stages, list | tuple) and all(isinstance(s, Training) and _is_start(s.start) for s in stages)
+    )
+
+
+def _is_start(value) -> bool:
+    """No encoder, a plan, or a fitted one, whose parts are looked at."""
+    if isinstance(value, Encoder) and value.fitted:
+        value.check_learnt()
+    return value is None or isinstance(value, Encoder)
 
 
 def _are_classes(value) -> bool:
@@ -152,23 +163,9 @@ def _is_plain(value) -> bool:
 
 def _are_origins(value) -> bool:
     """Of each encoder that a training started from: its name, trial ids, people and digests of recordings."""
-    return isinstance(value, list) and all(_is_text(name) and all(map(_are_ids, rest)) for name, *rest in value)
-
-
-def _is_recorded(value) -> bool:
-    """What :func:`gaitlib.trials.alignment.recorded` gives."""
-
-    def one(m):
-        rates = m["rates_hz"]
-        return (
-            set(m) == {"kind", "channels", "unit", "rates_hz"}
-            and _is_text(m["kind"])
-            and _is_text(m["unit"])
-            and all(map(_is_text, m["channels"]))
-            and (rates is None or (len(rates) == 2 and 0 < rates[0] <= rates[1]))
-        )
-
-    return isinstance(value, dict) and all(_is_text(name) and one(m) for name, m in value.items())
+    return isinstance(value, list) and all(
+        isinstance(one, tuple) and len(one) == 4 and _is_text(one[0]) and all(map(_are_ids, one[1:])) for one in value
+    )
 
 
 SETTINGS = {
@@ -191,7 +188,7 @@ LEARNT = {
 LEARNT_BY_SOME = {
     "started_from_": _are_origins,
     "classes_": _are_classes,
-    "recorded_": _is_recorded,
+    "recorded_": is_recorded,
     "estimator_": lambda v: isinstance(v, BaseEstimator),
     "further_estimators_": lambda v: (
         isinstance(v, dict) and all(_is_text(n) and isinstance(e, BaseEstimator) for n, e in v.items())

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from gaitlib.encoders.origins import learnt
+from gaitlib.encoders.pretrained import Encoder
+from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import Step
 from gaitlib.preprocessing.step import sequence
 from gaitlib.trials.joining import stacked
@@ -66,4 +68,7 @@ class Encode(Step):
 
     def check_learnt(self):
         super().check_learnt()
+        for each in (self.encoder, self.encoder_):
+            if not isinstance(each, Encoder):
+                raise GaitDataError(f"Encode holds a {type(each).__name__}, no encoder")
         self.encoder_.check_learnt()

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gaitlib import saving
 from gaitlib.encoders import networks
+from gaitlib.encoders.contents import check_contents
 from gaitlib.encoders.origins import whereabouts
 from gaitlib.errors import GaitDataError
 from gaitlib.models import Builder
@@ -350,13 +351,7 @@ class Encoder(BaseEstimator):
 
     def check_learnt(self) -> None:
         """Refuse what a file gave in place of what ``fit`` gives."""
-        if lacking := sorted(saving.learnt([Encoder]) - set(vars(self))):
-            raise GaitDataError(f"'{lacking[0]}' is missing")
-        for name in ("fitted_on_", "fitted_subjects_", "recordings_"):
-            if not isinstance(getattr(self, name), tuple) or not all(isinstance(v, str) for v in getattr(self, name)):
-                raise GaitDataError(f"'{name}' is not what it should be")
-        for _, step in [*self.steps_, ("", self.scaler_)]:
-            step.check_learnt()
+        check_contents(self)
         self._made()  # weights that do not fit are refused
 
 

@@ -15,6 +15,7 @@ CLASSICAL = ("majority", "spatiotemporal", "linear_svm", "extra_trees", "miniroc
 SLOW = "gru_cnn_fusion"  # a minute a fold
 CODED_TWICE = "gru_cnn_fusion_encoded"  # it trains the autoencoder of encoded_gru once more
 SIGNALS = ("sequences",)  # models that read several signals of a body belong to another study
+STARTED = ("patch_transformer",)  # and so do those that start from an encoder
 
 
 def complete(trials) -> TrialSet:
@@ -48,11 +49,8 @@ def training(chosen: Profile, name: str) -> Training:
 def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
     """Every model of this study that can read the trials, with the settings of the profile."""
     names = [n for n in recipes.readable(trials) if not models.info(n).lacking and models.info(n).reads != SIGNALS]
-    return {
-        name: GaitClassifier(name, training=training(chosen, name))
-        for name in names
-        if chosen.thorough or name != CODED_TWICE
-    }
+    others = STARTED if chosen.thorough else (*STARTED, CODED_TWICE)
+    return {name: GaitClassifier(name, training=training(chosen, name)) for name in names if name not in others}
 
 
 def chosen_few(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:

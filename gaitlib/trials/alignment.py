@@ -17,6 +17,20 @@ def recorded(trials) -> dict[str, dict]:
     }
 
 
+def is_recorded(value) -> bool:
+    """Whether something is what :func:`recorded` gives, as read from a file."""
+
+    def one(m):
+        rates = m["rates_hz"]
+        return (
+            set(m) == {"kind", "channels", "unit", "rates_hz"}
+            and all(isinstance(text, str) for text in (m["kind"], m["unit"], *m["channels"]))
+            and (rates is None or (len(rates) == 2 and 0 < rates[0] <= rates[1]))
+        )
+
+    return isinstance(value, dict) and all(isinstance(name, str) and one(m) for name, m in value.items())
+
+
 def aligned(trials, learnt):
     """Trials with the modalities and the order of channels that were learnt.
 

@@ -1,6 +1,5 @@
 """Encoders in folds: whom they may learn from, how a leak is found, what a classifier keeps of them."""
 
-import json
 from dataclasses import replace
 
 import keras
@@ -20,7 +19,7 @@ from gaitlib.encoders import Encode, Encoder
 from gaitlib.evaluation.fold import train_fold
 from gaitlib.evaluation.key import describe
 from gaitlib.models import Builder
-from gaitlib.preprocessing import SummaryStatistics
+from gaitlib.preprocessing import Crop, SummaryStatistics
 from gaitlib.results.stored import About
 from gaitlib.testing import check_step
 from gaitlib.training import Pretraining
@@ -252,20 +251,85 @@ def test_a_skeleton_is_learnt_without_labels_and_a_classifier_starts_there():
 # -- damaged files ---------------------------------------------------------------------------------------
 
 
-def damaged(folder, change):
-    """The folder of a saved classifier with something else in its JSON; the checksums are those of nobody."""
-    (folder / "contents.json").unlink(missing_ok=True)
-    file = folder / "classifier.json"
-    state = json.loads(file.read_text())
-    change(state)
-    file.write_text(json.dumps(state))
-    return folder
+def sound_and_broken(encoder):
+    """What an encoder holds, and what a damaged or forged file could hold in its place."""
+    odd = [None, -1, "text", (), [], {}, [3], {"a": 3}]
+    for name, held in vars(encoder).items():
+        if name in ("steps", "modality", "seed", "store", "progress"):  # what it was asked, of no use to what it learnt
+            continue
+        allowed = {"frames": [None], "hop": [None, 3], "pretraining": [None], "model": ["text"], "steps_": [[]]}
+        allowed |= {"fitted_on_": [()], "fitted_subjects_": [()], "recordings_": [()], "modality_": ["text"]}
+        allowed |= {"history_": [{}], "recorded_": [{}]}
+        yield from ((name, value) for value in odd if value not in allowed.get(name, []) and value is not held)
+    yield "model", "gru"
+    yield "modality_", "other"
+    yield "shape_", (encoder.shape_[0], 4)
+    yield "shape_", (encoder.shape_[0] + 4, 3)
+    yield "weights_", encoder.weights_[:-1]
+    yield "weights_", [w.T for w in encoder.weights_]
+    yield "weights_", [w.astype(complex) for w in encoder.weights_]
+    yield "scaler_", encoder.scaler_.transformer_
+    yield "steps_", [("a", encoder.scaler_.transformer_)]
 
 
-def test_what_is_said_of_a_start_must_be_names_ids_people_and_digests(learnt, trials, untrained, tmp_path):
-    folder = classifier("start", learnt).fit(trials).save(tmp_path)
-    (folder / "contents.json").unlink()
-    text = (folder / "classifier.json").read_text()
-    print(text[-3000:])
-    assert Encoder
-    assert FRAMES
+@pytest.fixture
+def with_parts(learnt):
+    """A copy of a fitted encoder with something else in it."""
+
+    def made(**parts):
+        copy = Encoder()
+        vars(copy).update(vars(learnt) | parts)
+        return copy
+
+    return made
+
+
+def test_an_encoder_with_a_part_that_is_none_is_refused_before_it_is_used(learnt, with_parts, tmp_path):
+    with_parts().save(tmp_path)
+    Encoder.load(tmp_path)
+    n = 0
+    for name, value in sound_and_broken(learnt):
+        with_parts(**{name: value}).save(tmp_path)
+        with pytest.raises(GaitDataError, match="damaged") as told:
+            Encoder.load(tmp_path)
+        assert str(tmp_path) in str(told.value)
+        n += 1
+    assert n > 80
+
+
+def test_a_classifier_with_a_damaged_encoder_is_refused(learnt, with_parts, trials, untrained, tmp_path):
+    started = classifier("start", learnt).fit(trials)
+    coded = classifier("encode", learnt).fit(trials)
+    first = started.started_from_[0]
+    broken = with_parts(weights_=learnt.weights_[:-1])
+
+    def refused(model, said):
+        with pytest.raises(GaitDataError, match=said):
+            GaitClassifier.load(model.save(tmp_path))
+
+    for origins in (None, [first[:3]], [list(first)], [(3, *first[1:])], [(*first[:3], [])], [(*first[:3], (3,))], "x"):
+        model = GaitClassifier()
+        vars(model).update(vars(started) | {"started_from_": origins})
+        refused(model, "'started_from_' is not what a classifier has there")
+    for start, said in [
+        (broken, "damaged"),
+        ("text", "'training' is not what"),
+        (coded.steps_[0], "'training' is not"),
+    ]:
+        model = GaitClassifier()
+        vars(model).update(vars(started) | {"training": Training(start=start)})
+        refused(model, said)
+    step = coded.steps_[0]
+    for name, value, said in [
+        ("encoder_", broken, "damaged"),
+        ("encoder_", plan(), "missing"),
+        ("encoder_", Crop(FRAMES, modality="imu").fit(trials), "holds a Crop, no encoder"),
+        ("encoder_", None, "holds a NoneType, no encoder"),
+        ("encoder", "text", "holds a str, no encoder"),
+    ]:
+        kept = getattr(step, name)
+        setattr(step, name, value)
+        refused(coded, said)
+        setattr(step, name, kept)
+    GaitClassifier.load(coded.save(tmp_path))
+    GaitClassifier.load(started.save(tmp_path))
