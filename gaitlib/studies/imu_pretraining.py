@@ -141,7 +141,8 @@ def tasks(trials) -> dict[str, TrialSet]:
         if label.str.fullmatch(r"[DF]\d\d").all():
             found[f"{dataset}: fall or daily activity"] = label.str[0].map({"F": "fall", "D": "daily activity"})
             found[f"{dataset}: which activity or fall"] = label
-        elif 0 < (condition := label.isin(CONDITIONS)).sum() < len(label):
+        elif set(CONDITIONS) < set(label):
+            condition = label.isin(CONDITIONS)
             found[f"{dataset}: healthy or impaired"] = label[condition]
             found[f"{dataset}: which activity"] = label[~condition]
         else:
