@@ -241,7 +241,7 @@ class Encoder(BaseEstimator):
             masks = networks.masks_of(network, settings)
             inputs = [x, masks.draw(len(x), np.random.default_rng([seed, WATCHED]))]
             hidden = masks.hidden_frames(inputs[1]) & real
-            mean, sd = masks.size_of(x, hidden, settings.compared_in)
+            mean, sd, _ = masks.compared(x, settings.compared_in)
             straight = networks.straight_lines(x, hidden)
         told = networks.giving_back(network).predict(inputs, batch_size=AT_ONCE, verbose=0) * sd + mean
         return networks.Reconstruction(x, told, straight, hidden, real, windows.ids)

@@ -41,10 +41,9 @@ class Pretraining(BaseEstimator):
     span : int
         Patches that are hidden together, from 1.
     compared_in : {"window", "recordings", "patch"}
-        Unit of the loss. Standard deviations of the visible frames of each window and channel, after their mean was
-        taken off: violent and quiet windows count alike, and what is told can be told in the unit of the recordings.
-        Those of all recordings, as in the source of the IMU encoder: a few violent windows make the loss. Or those of
-        each patch (He et al.): its shape, without its size.
+        Unit of the squared error. The variance of each window: violent and quiet ones count alike. That of all
+        recordings, as in the source of the IMU encoder: a few violent windows make the loss. Or that of each patch,
+        after its mean was taken off (He et al.): its shape is told, without its size.
     augment : sequence
         Changes of the training windows before they are standardised, such as :class:`gaitlib.training.RotateSensor`.
     balance : float

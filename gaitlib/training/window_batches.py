@@ -49,27 +49,32 @@ class Masks:
         np.put_along_axis(shown, visible, True, axis=1)
         return np.repeat(~shown, self.patch, axis=1)[:, : self.frames]
 
-    def size_of(self, x, hidden, unit) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and SD by which targets are compared, as arrays that broadcast against x (n, frames, channels).
+    def compared(self, x, unit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """How windows (n, frames, channels) are compared with what is told: mean and SD of the target, and a weight.
 
         Parameters
         ----------
         x : ndarray (n, frames, channels)
-        hidden : ndarray of bool (n, frames)
-        unit : {"recordings", "window", "patch"}
-            0 and 1; those of the visible frames of each window and channel; or those of each patch.
+        unit : {"window", "recordings", "patch"}
+            See :class:`gaitlib.training.Pretraining`.
+
+        Returns
+        -------
+        mean, sd : ndarray
+            They broadcast against x: the target is ``(x - mean) / sd``.
+        weight : ndarray (n, 1)
         """
-        if unit == "recordings":
-            return np.zeros((1, 1, 1)), np.ones((1, 1, 1))
-        if unit == "window":
-            seen = ~hidden[..., None] / (~hidden).sum(axis=1)[:, None, None]
-            mean = (x * seen).sum(axis=1, keepdims=True)
-            return mean, np.sqrt((seen * (x - mean) ** 2).sum(axis=1, keepdims=True) + QUIET)
         n, frames, channels = x.shape
+        zero, one = np.zeros((1, 1, 1)), np.ones((1, 1, 1))
+        if unit == "recordings":
+            return zero, one, np.ones((n, 1))
+        if unit == "window":
+            return zero, one, 1 / (x.var(axis=1).mean(axis=1, keepdims=True) + QUIET)
         whole = np.pad(x, [(0, 0), (0, self.n_patches * self.patch - frames), (0, 0)], mode="edge")
         patches = whole.reshape(n, self.n_patches, -1)
         mean, sd = patches.mean(axis=2), np.sqrt(patches.var(axis=2) + QUIET)
-        return tuple(np.repeat(each, self.patch, axis=1)[:, :frames, None] for each in (mean, sd))
+        mean, sd = (np.repeat(each, self.patch, axis=1)[:, :frames, None] for each in (mean, sd))
+        return mean, sd, np.ones((n, 1))
 
 
 class WindowBatches:
@@ -126,8 +131,8 @@ class WindowBatches:
         visible = self.masks.draw(len(x), rng)
         hidden = self.masks.hidden_frames(visible)
         weight = hidden / hidden.mean(axis=1, keepdims=True)  # so that the mean loss is that of a hidden frame
-        mean, sd = self.masks.size_of(x, hidden, self.settings.compared_in)
-        return [x, visible], ((x - mean) / sd).astype(np.float32), weight.astype(np.float32)
+        mean, sd, of_window = self.masks.compared(x, self.settings.compared_in)
+        return [x, visible], ((x - mean) / sd).astype(np.float32), (weight * of_window).astype(np.float32)
 
 
 class SampleBatches:

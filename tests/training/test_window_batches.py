@@ -101,23 +101,31 @@ def test_augmented_windows_are_changed_before_they_are_scaled():
     np.testing.assert_allclose(batches.batch(0, 0)[0][0], plain / 2, rtol=1e-5)
 
 
-def test_targets_are_in_units_of_what_is_visible_of_a_window_or_of_a_patch():
+def test_windows_count_alike_or_patches_are_told_in_their_own_unit():
     x = np.random.default_rng(0).normal(3, 2, (4, 40, 2)) * np.array([1, 5, 0.01, 1])[:, None, None]
     masks = Masks(40, 8, 0.6)
-    hidden = masks.hidden_frames(masks.draw(4, np.random.default_rng(1)))
-    mean, sd = masks.size_of(x, hidden, "window")
+    mean, sd, weight = masks.compared(x, "window")
+    assert (mean, sd) == (0, 1)
     for i in range(4):
-        seen = x[i, ~hidden[i]]
-        np.testing.assert_allclose(mean[i, 0], seen.mean(axis=0))
-        np.testing.assert_allclose(sd[i, 0], np.sqrt(seen.var(axis=0) + QUIET))
-    changed = np.where(hidden[..., None], 99, x)
-    np.testing.assert_array_equal(masks.size_of(changed, hidden, "window"), (mean, sd))  # nothing hidden tells
-    mean, sd = masks.size_of(x, hidden, "patch")
+        assert weight[i, 0] == pytest.approx(1 / (x[i].var(axis=0).mean() + QUIET))
+    mean, sd, weight = masks.compared(x, "patch")
     patches = ((x - mean) / sd)[[0, 1, 3]].reshape(3, 5, 16)
     np.testing.assert_allclose(patches.mean(axis=2), 0, atol=1e-6)
     np.testing.assert_allclose(patches.std(axis=2), 1, rtol=0.02)
     assert ((x - mean) / sd)[2].std() < 0.3  # next to nothing is not blown up
-    np.testing.assert_array_equal((x - masks.size_of(x, hidden, "recordings")[0]), x)
+    assert (weight == 1).all()
+    mean, sd, weight = masks.compared(x, "recordings")
+    assert (mean, sd) == (0, 1) and (weight == 1).all()
+
+
+def test_the_loss_of_a_window_is_weighed_by_its_variance():
+    batches = drawn(lengths=(80, 80, 80))
+    batches.settings.compared_in = "window"
+    (x, visible), target, weight = batches.batch(0, 0)
+    np.testing.assert_array_equal(x, target)
+    hidden = batches.masks.hidden_frames(visible)
+    of_window = batches.masks.compared(x, "window")[2]
+    np.testing.assert_allclose(weight, hidden / hidden.mean(axis=1, keepdims=True) * of_window, rtol=1e-4)
 
 
 def test_samples_come_once_an_epoch_in_another_order():
