@@ -131,6 +131,6 @@ def test_the_loss_of_a_window_is_weighed_by_its_variance():
 def test_samples_come_once_an_epoch_in_another_order():
     x = np.arange(10.0)[:, None, None] * np.ones((1, 4, 2))
     batches = SampleBatches(x, np.ones((10, 4)), Pretraining(batch_size=5), seed=0)
-    orders = [np.concatenate([batches.batch(e, s)[0][0][:, 0, 0] for s in range(2)]).tolist() for e in range(2)]
+    orders = [np.concatenate([batches.batch(e, s)[0][:, 0, 0] for s in range(2)]).tolist() for e in range(2)]
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
