@@ -10,6 +10,7 @@ from planted_waves import FRAMES, TINY, plan, waves, whole
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 import gaitlib
 from gaitlib import GaitClassifier, GaitDataError, LabelBudget, SubjectHoldout, Training
@@ -19,7 +20,7 @@ from gaitlib.encoders import Encode, Encoder
 from gaitlib.evaluation.fold import train_fold
 from gaitlib.evaluation.key import describe
 from gaitlib.models import Builder
-from gaitlib.preprocessing import Crop, SummaryStatistics
+from gaitlib.preprocessing import Crop, Frames, SummaryStatistics, Tensors
 from gaitlib.results.stored import About
 from gaitlib.testing import check_step
 from gaitlib.training import Pretraining
@@ -169,6 +170,19 @@ def test_an_encoder_that_has_learnt_before_is_judged_by_whom_it_saw(case, expect
             receipt.raise_leaks()
     else:
         receipt.raise_leaks()
+
+
+def test_a_start_is_told_where_no_step_is_the_encoders(trials, untrained):
+    """Else its scaler, which is a frozen step, would tell already."""
+    steps = Pipeline([
+        ("scale", Frames(StandardScaler(), "imu")), ("crop", Crop(FRAMES, modality="imu")), ("tensors", Tensors())
+    ])  # fmt: skip
+    model = classifier("start", plan().fit(trials)).set_params(steps=steps)
+    (fold,) = HOLDOUT.folds(trials)
+    findings = audit_learnt(trials, HOLDOUT, fold, told_by(model, trials, fold))
+    leaks = {f.check: f.detail for f in findings if f.verdict == "leak"}
+    assert set(leaks) == {"steps", "recordings of encoders"}
+    assert leaks["steps"].startswith("Encoder(masked_autoencoder) was fitted on trials")
 
 
 @pytest.mark.slow
