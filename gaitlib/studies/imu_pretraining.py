@@ -133,7 +133,8 @@ def tasks(trials) -> dict[str, TrialSet]:
     """What is to be told, by name: all trials, of which those of one dataset have labels and the others have none.
 
     The codes of the sets with falls (``F01``, ``D01``, ...) are falls and daily activities, first as these two classes,
-    then by their codes, which mean something else in each set. Synthetic people have a condition and activities.
+    then by their codes, which mean something else in each set. Synthetic people have a condition and activities
+    ("walk" would be mistaken for a column of the tables).
     """
     table, found = trials.table, {}
     for dataset, own in table.groupby("dataset"):
@@ -144,7 +145,7 @@ def tasks(trials) -> dict[str, TrialSet]:
         elif set(CONDITIONS) < set(label):
             condition = label.isin(CONDITIONS)
             found[f"{dataset}: healthy or impaired"] = label[condition]
-            found[f"{dataset}: which activity"] = label[~condition]
+            found[f"{dataset}: which activity"] = label[~condition].replace("walk", "walking")
         else:
             found[f"{dataset}: {' or '.join(sorted(set(label)))}"] = label
     found = dict(sorted(found.items(), key=lambda item: "which" in item[0]))

@@ -1,13 +1,14 @@
 """The choices of the notebook on encoders of inertial recordings."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import gaitlib
-from gaitlib import LabelBudget
+from gaitlib import GaitDataError, LabelBudget
 from gaitlib.encoders.origins import learnt
 from gaitlib.evaluation.fold import fold_seed
 from gaitlib.preprocessing import FuseSensors
@@ -58,7 +59,7 @@ def test_a_question_has_labels_of_one_dataset_and_all_the_others_without(trials)
     for name, task in tasks.items():
         known = study.labelled(task)
         assert len(task) == len(trials) and set(known.table["dataset"]) == {name.partition(":")[0]}
-        assert set(known.labels) == ({"walk"} if "which" in name else {"healthy", "impaired"})
+        assert set(known.labels) == ({"walking"} if "which" in name else {"healthy", "impaired"})
     table = study.classes_of(tasks)
     assert table["recordings"][0] == "healthy 4 of 2 people, impaired 4 of 2 people"
     assert table["without a label"].tolist() == [24] * 4
@@ -109,32 +110,35 @@ def test_renamed_people_are_the_same_people_under_other_names(trials):
     assert other.modalities is trials.modalities or other.modalities == trials.modalities
 
 
-def test_networks_learn_equally_many_batches_and_trees_weigh_classes(trials):
-    few, many = (study.networks_and_trees(base.profile("default"), study.plan(QUICK), n) for n in (400, 1600))
-    assert few[study.SCRATCH].training.epochs == 16 and many[study.SCRATCH].training.epochs == 4
+def test_networks_learn_equally_many_batches_and_trees_weigh_classes(monkeypatch):
+    chosen = base.profile("default")
+    monkeypatch.setitem(study.EFFORTS, "default", replace(study.EFFORTS["default"], steps=200, epochs=(3, 20)))
+    few, many, most = (study.networks_and_trees(chosen, study.plan(QUICK), n) for n in (400, 1600, 10_000))
+    assert [made[study.SCRATCH].training.epochs for made in (few, many, most)] == [16, 4, 3]
     assert few["fine-tuned"].training.start.model.parameters == few[study.SCRATCH].model.parameters
     assert all(model.training.class_weight == "balanced" for model in few.values())
 
 
-@pytest.mark.slow
-def test_the_whole_story_in_small(trials, monkeypatch):
-    tiny = study.Effort({}, study._pretraining(1), 1, (1, 1), (1,), 1, 1, left_out=("minirocket", "cnn from scratch"))
-    monkeypatch.setitem(study.EFFORTS, "quick", tiny)
+def test_what_a_benchmark_refuses_is_told_and_silence_is_an_error(trials, monkeypatch):
+    def refuse(*_):
+        raise GaitDataError("it has met p01")
+
+    for said in (refuse, lambda *_: []):
+        monkeypatch.setattr(study, "_probes", said)
+        if said is refuse:
+            assert study.refusal(QUICK, trials, None) == "it has met p01"
+        else:
+            with pytest.raises(AssertionError, match="was not refused"):
+                study.refusal(QUICK, trials, None)
+
+
+def test_the_quick_profile_leaves_out_what_is_slow_and_keeps_what_is_compared(trials, monkeypatch):
+    asked = []
+    monkeypatch.setattr(study, "_benchmark", lambda made, _, protocols: asked.append((list(made), len(protocols))))
     task = study.tasks(trials)["synthetic_foot: healthy or impaired"]
-    runs = study.label_budgets(QUICK, task)
-    table = study.scores(runs)
-    assert set(table["model"]) == {"trees", study.SCRATCH, study.PROBE, "frozen + head", "fine-tuned"}
-    assert set(study.SHOWN) <= set(table) and table["failed folds"].sum() == 0
-    assert set(study.ahead_of_scratch(runs)["model"]) == set(table["model"]) - {study.SCRATCH}
-    everybody = study.of_everybody(QUICK, trials)
-    assert "fitted on trials synthetic_foot" in study.refusal(QUICK, task, everybody)
-    assert "an encoder has learnt from the recordings" in study.refusal(QUICK, study.renamed(task), everybody)
-    wrong = study.ahead_of_scratch(study.wrong_and_right(QUICK, task, everybody), study.PROBE)
-    assert wrong["model"].tolist() == [study.WRONG]
-    others = study.of_other_sets(QUICK, task)
-    assert {s.partition("/")[0] for s in others.fitted_subjects_} == {"synthetic_wrist"}
-    with pytest.raises(AssertionError, match="was not refused"):
-        study.refusal(QUICK, task, others)
+    monkeypatch.setitem(study.EFFORTS, "quick", replace(study.EFFORTS["quick"], budgets=(1,)))
+    study.label_budgets(QUICK, task)
+    assert asked == [(["trees", study.SCRATCH, study.PROBE, "fine-tuned"], 1)]
 
 
 @pytest.mark.slow
