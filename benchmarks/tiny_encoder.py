@@ -19,7 +19,7 @@ RECORDINGS = {"n_recordings": 1, "seconds": 20.0}
 PEOPLE, SEED_OF_PEOPLE = 24, 1717  # in each of the three places
 NEW_PEOPLE, SEED_OF_NEW_PEOPLE = 6, 7171
 SEED = 0  # of the network
-PRETRAINING = Pretraining(epochs=20, learning_rate=2e-3)
+PRETRAINING = Pretraining(epochs=150, batch_size=64, learning_rate=2e-3, held_out=0.1)
 LARGEST = 1_000_000  # bytes
 
 
