@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted_trials
+from planted_inertial import fused, turning_sensor, two_walks
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -356,7 +357,11 @@ OF_THE_BODY = ("acc", "bvp", "ecg", "eda", "eeg", "temperature")
 
 
 def readable_by(step):
-    """Walks; two forces in newtons and a body mass, or a signal of the body, for the steps that read those."""
+    """Walks; inertial sensors, a signal of the body, or two forces and a body mass, for the steps that read those."""
+    if step.__name__ == "FuseSensors":
+        return two_walks(1)
+    if step.__name__ in ("RemoveGravity", "RotationInvariant"):
+        return fused([turning_sensor(8, 0.4, 0.5, 3)[0]], gravity="")
     if (modality := inspect.signature(step).parameters.get("modality")) and modality.default in OF_THE_BODY:
         signal = np.random.default_rng(0).normal(size=(1500, 1))
         return gaitlib.TrialSet.from_arrays({modality.default: [signal]}, rate_hz=128, subject=["a"])
