@@ -26,7 +26,7 @@ def shifted(n=24, frames=32, seed=0):
 
 @pytest.fixture(scope="module")
 def learnt():
-    return whole(60, code=8).fit(shifted())
+    return whole(code=8).fit(shifted())
 
 
 def errors(encoder, trials):
@@ -45,7 +45,9 @@ def test_the_code_is_one_named_step_that_keeps_its_place_in_the_trial():
     assert coded.history[-1].fitted_on == step.encoder_.fitted_on_ == tuple(dict.fromkeys(trials.ids))
 
 
-def test_it_reconstructs_new_sequences_of_the_same_kind_and_no_others(learnt):
+@pytest.mark.slow
+def test_it_reconstructs_new_sequences_of_the_same_kind_and_no_others():
+    learnt = whole(60, code=8).fit(shifted())
     new = shifted(8, seed=1)
     noise = np.random.default_rng(2).normal(0, 0.7, (8, 32, 6)).astype(np.float32)
     other = TrialSet.from_arrays({"skeleton": list(noise)}, subject=["x"] * 8)
@@ -128,7 +130,8 @@ def test_a_network_on_the_code_saves_loads_and_has_a_seed_of_its_own(tmp_path):
     np.testing.assert_allclose(loaded.predict_proba(trials), first.predict_proba(trials), atol=1e-6)
 
 
-def test_a_classifier_of_before_encoders_is_refused_in_a_sentence_that_helps(tmp_path):
+def test_a_classifier_of_before_encoders_is_refused_in_a_sentence_that_helps(tmp_path, monkeypatch):
+    monkeypatch.setattr("gaitlib.training.pretraining._epoch", lambda *_: {})
     trials = shifted(4)
     trials.table["label"] = ["a", "b"] * 2
     steps = Pipeline([("code", Encode(whole())), ("tensors", Tensors())])
