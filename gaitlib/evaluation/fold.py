@@ -103,7 +103,7 @@ def _learnt(model, trial) -> dict:
     prepared, _ = model.prepare(trial)
     steps = [(e.step, e.fitted_on, e.subjects) for e in prepared.history if e.fitted_on]
     own = model.fitted_on_
-    # One behind other steps saw what these made: its digests are not those of recordings. Its people are in the history.
+    # One behind other steps saw what these made, whose digests are not those of recordings.
     encoders = [step.encoder_ for step in list(model.steps_)[:1] if isinstance(step, Encode)]
     started = model.started_from_ + [origin(encoder) for encoder in encoders]
     steps += [(name, ids, people) for name, ids, people, _ in started]
