@@ -29,6 +29,7 @@ from gaitlib.trials import TrialSet
 FRAMES, HOP = 128, 64
 SIZE = {"preset": "tiny"}  # of encoder, fine-tuned network and the same from scratch
 FEW = 2  # labelled people a class
+FEW_CLASSES = 4  # that are listed
 SCRATCH, PROBE = "transformer from scratch", "linear probe"
 WRONG, ELSEWHERE = "linear probe, encoder of everybody", "linear probe, encoder of other sets"
 SYNTHETIC_ACTIVITIES = ("walk", "run", "stairs", "stand", "healthy", "impaired")
@@ -164,7 +165,8 @@ def classes_of(tasks) -> pd.DataFrame:
     rows = []
     for name, trials in tasks.items():
         classes = trials.table.groupby("label")["subject"].agg(["size", "nunique"])
-        said = ", ".join(f"{label} {n} of {people} people" for label, n, people in classes.itertuples())
+        said = [f"{label} {n} of {people} people" for label, n, people in classes.itertuples()]
+        said = ", ".join(said if len(said) <= FEW_CLASSES else [*said[:FEW_CLASSES], "..."])
         rows.append((name, len(classes), said, int(trials.table["label"].isna().sum())))
     return pd.DataFrame(rows, columns=["question", "classes", "recordings", "without a label"])
 
@@ -219,6 +221,11 @@ def embedding(encoder, trials) -> np.ndarray:
     """The features of each trial, (n, width): the mean of those of its windows."""
     windows = encoder.windows(trials)
     return pd.DataFrame(encoder.encode(windows)).groupby(windows.ids).mean().loc[trials.ids].to_numpy()
+
+
+def known_of(trials) -> pd.DataFrame:
+    """The table of trials with the labels of each dataset apart: the same code means something else in another."""
+    return trials.table.assign(label=trials.table["dataset"] + "/" + trials.table["label"].astype(str))
 
 
 # -- labels --------------------------------------------------------------------------------------------------
@@ -360,8 +367,12 @@ def transferred(chosen: base.Profile, trials, encoder) -> list:
 
 
 def who_walks(chosen: base.Profile, trials, encoder):
-    """Runs that tell one known person from another: the encoder never met them, the layer on it and the trees did."""
+    """Runs that tell one known person from another: the encoder never met them, the layer on it and the trees did.
+
+    Whoever has a single recording is left out.
+    """
     known = labelled(trials).labelled_by("subject")
+    known = known[known.table.groupby("subject")["walk"].transform("nunique").to_numpy() > 1]
     made = networks_and_trees(chosen, encoder, _windows(known).sum() / 2)
     return _benchmark({name: made[name] for name in ("trees", PROBE)}, known, [TrialKFold(2, validation=False)])
 

@@ -119,6 +119,17 @@ def test_networks_learn_equally_many_batches_and_trees_weigh_classes(monkeypatch
     assert all(model.training.class_weight == "balanced" for model in few.values())
 
 
+def test_many_classes_are_counted_and_a_label_is_one_of_its_dataset(trials):
+    many = [f"D0{i % 6}" for i in range(len(trials))]
+    coded = gaitlib.TrialSet(trials.table.assign(label=many), trials.modalities)
+    row = study.classes_of(study.tasks(coded)).query("question.str.contains('which')").iloc[0]
+    assert row["classes"] == 6 and row["recordings"].count("people") == 4 and row["recordings"].endswith(", ...")
+    known = study.known_of(trials)
+    assert set(known["label"]) == {
+        f"synthetic_{where}/{what}" for where in ("foot", "wrist") for what in ("walk", "healthy", "impaired")
+    }
+
+
 def test_what_a_benchmark_refuses_is_told_and_silence_is_an_error(trials, monkeypatch):
     def refuse(*_):
         raise GaitDataError("it has met p01")
