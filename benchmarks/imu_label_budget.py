@@ -63,7 +63,7 @@ def models(plan, n_windows) -> dict[str, GaitClassifier]:
     transformer, balanced = Builder("patch_transformer", **PRESET), Training(class_weight="balanced")
     return {
         "linear probe": GaitClassifier("linear", coded, training(3e-3, l2=1e-3)),
-        "frozen + head": GaitClassifier(Builder("mlp", n_layers=1, units=64), coded, training(1e-3)),
+        "frozen + head": GaitClassifier(Builder("mlp", n_layers=2, units=64), coded, training(1e-3)),
         "fine-tuned": GaitClassifier(transformer, None, training(5e-4, start=plan)),
         "transformer from scratch": GaitClassifier(transformer, signal, training(1e-3)),
         "cnn from scratch": GaitClassifier("temporal_cnn", signal, training(1e-3)),

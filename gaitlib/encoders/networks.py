@@ -1,6 +1,7 @@
 """The networks of encoders: what they have in common, and the batches that they learn from."""
 
 import warnings
+import weakref
 from dataclasses import dataclass
 
 import keras
@@ -52,6 +53,33 @@ class Reconstruction:
 def network_of(builder, shapes):
     """A network that gives back what it reads, with a layer "code"."""
     return build(builder.model, shapes, n_classes=1, **builder.parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """The network of a fitted encoder, and its parts that tell the code and give back what it reads."""
+
+    network: keras.Model
+    telling: keras.Model
+    giving_back: keras.Model
+
+
+_MADE = weakref.WeakKeyDictionary()  # so that a network is not traced anew at every call
+
+
+def made(encoder) -> Made:
+    """What a fitted encoder computes with."""
+    if encoder not in _MADE:
+        network = made_anew(encoder)
+        _MADE[encoder] = Made(network, telling(network), giving_back(network))
+    return _MADE[encoder]
+
+
+def made_anew(encoder):
+    """The network of an encoder with the weights that it holds."""
+    network = network_of(encoder.builder(), {encoder.modality_: encoder.shape_})
+    network.set_weights(encoder.weights_)
+    return network
 
 
 def is_masked(network) -> bool:

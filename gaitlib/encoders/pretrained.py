@@ -218,9 +218,10 @@ class Encoder(BaseEstimator):
 
     def encode(self, windows: TrialSet) -> np.ndarray:
         """Features (n, width) of what :meth:`windows` gave, one row an entry."""
-        x, network = self._tensors(windows), self._made()
-        inputs = [x, networks.all_visible(network, len(x))] if networks.is_masked(network) else x
-        return networks.telling(network).predict(inputs, batch_size=AT_ONCE, verbose=0)
+        self._require_fitted()
+        x, made = self._tensors(windows), networks.made(self)
+        inputs = [x, networks.all_visible(made.network, len(x))] if networks.is_masked(made.network) else x
+        return made.telling.predict(inputs, batch_size=AT_ONCE, verbose=0)
 
     def reconstruct(self, windows: TrialSet, seed=0) -> networks.Reconstruction:
         """Give windows back, of a masked autoencoder from the patches that are left visible.
@@ -234,16 +235,17 @@ class Encoder(BaseEstimator):
         seed : int
             Of the patches that are hidden.
         """
-        x, network, settings = self._tensors(windows), self._made(), self.pretraining or Pretraining()
+        self._require_fitted()
+        x, made, settings = self._tensors(windows), networks.made(self), self.pretraining or Pretraining()
         real = networks.real_frames(windows.modality(self.modality_), x.shape[1]) > 0
         inputs, hidden, mean, sd, straight = x, np.zeros_like(real), 0, 1, x
-        if networks.is_masked(network):
-            masks = networks.masks_of(network, settings)
+        if networks.is_masked(made.network):
+            masks = networks.masks_of(made.network, settings)
             inputs = [x, masks.draw(len(x), np.random.default_rng([seed, WATCHED]))]
             hidden = masks.hidden_frames(inputs[1]) & real
             mean, sd, _ = masks.compared(x, settings.compared_in)
             straight = networks.straight_lines(x, hidden)
-        told = networks.giving_back(network).predict(inputs, batch_size=AT_ONCE, verbose=0) * sd + mean
+        told = made.giving_back.predict(inputs, batch_size=AT_ONCE, verbose=0) * sd + mean
         return networks.Reconstruction(x, told, straight, hidden, real, windows.ids)
 
     def pipeline(self, trials: TrialSet) -> Pipeline:
@@ -277,7 +279,8 @@ class Encoder(BaseEstimator):
         GaitDataError
             If a layer of the encoder has no layer of that name and shape there.
         """
-        learnt = networks.telling(self._made())
+        self._require_fitted()
+        learnt = networks.made(self).telling
         there = {layer.name: layer for layer in network.layers}
         for layer in learnt.layers:
             if not layer.weights:
@@ -293,12 +296,6 @@ class Encoder(BaseEstimator):
         for layer in learnt.layers:
             if layer.weights:
                 there[layer.name].set_weights(layer.get_weights())
-
-    def _made(self):
-        self._require_fitted()
-        network = networks.network_of(self.builder(), {self.modality_: self.shape_})
-        network.set_weights(self.weights_)
-        return network
 
     def _tensors(self, windows) -> np.ndarray:
         m = sequence(windows, self.modality_)
@@ -352,7 +349,7 @@ class Encoder(BaseEstimator):
     def check_learnt(self) -> None:
         """Refuse what a file gave in place of what ``fit`` gives."""
         check_contents(self)
-        self._made()  # weights that do not fit are refused
+        networks.made_anew(self)  # weights that do not fit are refused
 
 
 def pretrain(model="masked_autoencoder", trials=None, **settings) -> Encoder:

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 import gaitlib
 from gaitlib import GaitDataError, recipes
 from gaitlib.encoders import Encode
+from gaitlib.encoders.networks import made
 from gaitlib.preprocessing import Crop, Tensors
 from gaitlib.trials import TrialSet
 
@@ -62,7 +63,7 @@ def test_the_error_is_that_of_a_plain_loop_over_real_frames(learnt):
     x = np.zeros((3, 32, 6), np.float32)
     for row, v in zip(x, short.modality("skeleton").values, strict=True):
         row[:20] = (v - scaler.mean_) / scaler.scale_
-    again = learnt._made().predict(x, verbose=0)
+    again = made(learnt).network.predict(x, verbose=0)
     expected = [np.mean((a[:20] - b[:20]) ** 2) for a, b in zip(again, x, strict=True)]
     np.testing.assert_allclose(errors(learnt, short), expected, rtol=1e-4)
 
