@@ -16,6 +16,8 @@ REFUSED = ("Multiply", "Subtract", "Maximum", "Softmax", "UnitNormalization", "S
            "Bidirectional, sum", "LayerNormalization of frames")  # fmt: skip
 # Rules that nothing here draws, and where they are tested.
 NOT_DRAWN = {
+    "ClassToken": "beside the others, a sum with what is constant (test_propagation, patch_transformer)",
+    "SinePositions": "a sum with what is constant (test_propagation, patch_transformer)",
     "PReLU": "an activation as the others, elementwise (test_layers)",
     "LeakyReLU": "an activation as the others",
     "ELU": "an activation as the others",
