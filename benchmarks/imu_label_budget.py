@@ -2,7 +2,8 @@
 
 In each fold an encoder learns without labels from all recordings of a folder but those of the tested people: from the
 other datasets and the training side of the dataset that is asked about. Its labels are given for 1, 2, 5 and all people
-a class, five draws each, and for 5 and 25 % of the walks of all people. Networks train a fixed number of steps.
+a class, five draws each, and for 5 and 25 % of the walks of all people. Networks train a fixed number of steps. A probe
+of the encoder as it was drawn, before it learnt anything, says what its features are worth without any pretraining.
 Everything is kept: a stopped run goes on where it was, and the draws of a fold share its encoder.
 
 Usage: python benchmarks/imu_label_budget.py DATA DATASET [people | walks | transfer] [STORE]
@@ -57,12 +58,16 @@ def models(plan, n_windows) -> dict[str, GaitClassifier]:
         return Pipeline([(str(i), step) for i, step in enumerate(own)])
 
     windows = Crop(FRAMES, "sliding", HOP, "imu")
-    coded = steps(Encode(plan), Frames(StandardScaler(), "imu"), Tensors(["imu"]))
+    untrained = Encoder(plan.model, [], "imu", FRAMES, HOP, Pretraining(epochs=1, learning_rate=0.0))
+    coded, by_chance = (
+        steps(Encode(one), Frames(StandardScaler(), "imu"), Tensors(["imu"])) for one in (plan, untrained)
+    )
     signal = steps(Frames(StandardScaler(), "imu"), windows, Tensors(["imu"]))
     apart = steps(Crop(FRAMES, "sliding", FRAMES, "imu"), Tensors(["imu"]))
     transformer, balanced = Builder("patch_transformer", **PRESET), Training(class_weight="balanced")
     return {
         "linear probe": GaitClassifier("linear", coded, training(3e-3, l2=1e-3)),
+        "linear probe, untrained encoder": GaitClassifier("linear", by_chance, training(3e-3, l2=1e-3)),
         "frozen + head": GaitClassifier(Builder("mlp", n_layers=2, units=64), coded, training(1e-3)),
         "fine-tuned": GaitClassifier(transformer, None, training(5e-4, start=plan)),
         "transformer from scratch": GaitClassifier(transformer, signal, training(1e-3)),

@@ -31,6 +31,7 @@ SIZE = {"preset": "tiny"}  # of encoder, fine-tuned network and the same from sc
 FEW = 2  # labelled people a class
 FEW_CLASSES = 4  # that are listed
 SCRATCH, PROBE = "transformer from scratch", "linear probe"
+UNTRAINED = "linear probe, untrained encoder"  # what the features are worth before anything was learnt
 WRONG, ELSEWHERE = "linear probe, encoder of everybody", "linear probe, encoder of other sets"
 SYNTHETIC_ACTIVITIES = ("walk", "run", "stairs", "stand", "healthy", "impaired")
 CONDITIONS = ("healthy", "impaired")
@@ -80,7 +81,7 @@ def _pretraining(epochs) -> Pretraining:
 EFFORTS = {
     "quick": Effort(
         {"n_subjects": 8, "seconds": 6.0}, _pretraining(2), 10, (1, 2), (FEW,), 1, 1,
-        left_out=("minirocket", "cnn from scratch", "frozen + head"),
+        left_out=("minirocket", "cnn from scratch", "frozen + head", UNTRAINED),
     ),
     "default": Effort({"n_subjects": 16}, _pretraining(12), 120, (2, 20), (FEW, None), 2, 1),
     "full": Effort({"n_subjects": 30, "n_recordings": 4}, _pretraining(100), 400, (10, 40), (FEW, None), 5, 9, folds=5),
@@ -256,10 +257,16 @@ def networks_and_trees(chosen: base.Profile, encoder, n_windows) -> dict[str, Ga
         "cnn from scratch": GaitClassifier("temporal_cnn", signal, training(1e-3)),
         SCRATCH: GaitClassifier(transformer, signal, training(1e-3)),
         PROBE: GaitClassifier("linear", _coded(encoder), training(3e-3, l2=1e-3)),
+        UNTRAINED: GaitClassifier("linear", _coded(_untrained()), training(3e-3, l2=1e-3)),
         "frozen + head": GaitClassifier(Builder("mlp", n_layers=2, units=64), _coded(encoder), training(1e-3)),
         "fine-tuned": GaitClassifier(transformer, None, training(5e-4, start=encoder)),
     }
     return {name: model for name, model in made.items() if not models.info(model.builder().name).lacking}
+
+
+def _untrained() -> Encoder:
+    """The network of every encoder here with the weights that it was drawn with."""
+    return Encoder(Builder("masked_autoencoder", **SIZE), [], "imu", FRAMES, HOP, Pretraining(1, learning_rate=0.0))
 
 
 def _coded(encoder) -> Pipeline:

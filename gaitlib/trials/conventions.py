@@ -57,7 +57,6 @@ BONES = (
 )  # fmt: skip
 
 
-# A joint may be written as the cameras' own programs write it: KNEE_LEFT, KneeLeft, HANDTIP_RIGHT, SPINE_NAVEL.
 # Inertial sensors: two modalities as they were recorded, one ("imu") once both are on one clock.
 ACC_CHANNELS = tuple(f"acc_{axis}" for axis in AXES)
 GYRO_CHANNELS = tuple(f"gyro_{axis}" for axis in AXES)
@@ -65,6 +64,7 @@ ACC_UNIT, GYRO_UNIT = "m/s2", "rad/s"
 IMU_UNIT = f"{ACC_UNIT} and {GYRO_UNIT}"  # of acc_* and gyro_* beside each other
 GRAVITY = ("included", "removed")  # what a column "gravity" of the trial table says of the accelerations
 
+# A joint may be written as the cameras' own programs write it: KNEE_LEFT, KneeLeft, HANDTIP_RIGHT, SPINE_NAVEL.
 _JOINTS = {*KINECT_V2_JOINTS, *AZURE_KINECT_JOINTS, "spine_chest", "spine_navel"}
 _WRITTEN = {joint.replace("_", ""): joint for joint in sorted(_JOINTS)}
 _WRITTEN |= {
