@@ -164,7 +164,7 @@ class Encoder(BaseEstimator):
         self.recorded_ = of_any_rate(recorded(trials), [step for _, step in steps])
         self.fitted_on_ = tuple(dict.fromkeys(trials.ids))
         self.fitted_subjects_ = tuple(dict.fromkeys(trials.subjects))
-        self.recordings_ = tuple(sorted(set(recording_digests(trials))))
+        self.recordings_ = tuple(sorted(frozenset().union(*recording_digests(trials))))
         self.learnt_ = whereabouts(trials)
         self.store, self.progress = None, False  # of no meaning for what is learnt
         if folder is not None:

@@ -1,26 +1,30 @@
-"""A digest of every recording, which tells it under any name."""
+"""Digests of recordings, which tell them under any name."""
 
 import hashlib
 
 import numpy as np
 
 
-def recording_digests(trials) -> list[str]:
-    """Equal for the same numbers in all modalities, whatever trial and person are called.
+def recording_digests(trials) -> list[frozenset[str]]:
+    """Of every trial the digests of what its sensors recorded: one shared by two trials is of the same recording.
+
+    Each sequence and image has its own, so that a further modality hides nothing. What does not change from frame to
+    frame, as of a sensor that was off, tells nobody and has none; nor have static values.
 
     Examples
     --------
     >>> from gaitlib.trials import TrialSet
-    >>> arrays = [np.ones((5, 1)), np.ones((5, 1)), np.zeros((5, 1))]
-    >>> one, same, other = recording_digests(TrialSet.from_arrays({"emg": arrays}, subject=["a", "b", "c"]))
-    >>> one == same, one == other
-    (True, False)
+    >>> walk = np.arange(10.0).reshape(5, 2)
+    >>> arrays = {"emg": [walk, walk, np.zeros((5, 2))], "imu": [walk, walk + 1, walk + 2]}
+    >>> trials = TrialSet.from_arrays(arrays, subject=["a", "b", "c"])
+    >>> one, other, third = recording_digests(trials)
+    >>> len(one), len(one & other), len(third), one & third
+    (2, 1, 1, frozenset())
     """
-    found = []
-    for i in range(len(trials)):
-        h = hashlib.blake2b(digest_size=8)
-        for name in sorted(trials.modalities):
-            if (values := trials.modalities[name].values[i]) is not None:
-                h.update(name.encode() + np.ascontiguousarray(values).tobytes())
-        found.append(h.hexdigest())
-    return found
+    found = [set() for _ in range(len(trials))]
+    for name, m in trials.modalities.items():
+        for own, values in zip(found, m.values if m.kind != "static" else [], strict=False):
+            if values is not None and (values != values[:1]).any():
+                content = name.encode() + np.ascontiguousarray(values).tobytes()
+                own.add(hashlib.blake2b(content, digest_size=8).hexdigest())
+    return [frozenset(own) for own in found]

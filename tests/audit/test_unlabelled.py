@@ -11,6 +11,8 @@ from gaitlib import LabelBudget, LeaveOneGroupOut, LeaveOneSubjectOut, SubjectHo
 from gaitlib.audit.checks import audit_learnt, audit_split
 from gaitlib.audit.copies import find_copies
 from gaitlib.audit.receipt import Receipt
+from gaitlib.trials.digests import recording_digests
+from gaitlib.trials.modality import object_array
 
 ONE = LabelBudget(LeaveOneSubjectOut(validation=False), people=1)
 
@@ -152,3 +154,20 @@ def test_a_label_beyond_the_budget_is_found(trials, how):
     assert "label budget" not in {
         f.check for f in audit_learnt(trials, plain, plain.folds(trials)[0], honest(trials, fold))
     }
+
+
+def test_an_encoders_recordings_are_known_beside_a_further_signal_and_not_by_a_sensor_that_was_off(trials):
+    (fold, *_) = LeaveOneSubjectOut(validation=False).folds(trials)
+    skeleton = trials.modality("skeleton")
+    off = replace(skeleton, values=object_array([np.zeros((50, v.shape[1]), np.float32) for v in skeleton.values]))
+    moved = skeleton.map(lambda v: v + 1)
+    wider = trials.with_modality("further", moved).with_modality("off", off)
+    protocol = LeaveOneSubjectOut(validation=False)
+
+    def said(index, what):
+        digests = sorted(frozenset().union(*recording_digests(what[index])))
+        learnt = {"fitted_on": trials.ids[fold.train].tolist(), "watched": [], "steps": [], "recordings": digests}
+        return found(audit_learnt(wider, protocol, fold, learnt))
+
+    assert [check for check, _ in said(fold.test[:1], trials)] == ["recordings of encoders"]
+    assert said(fold.train, wider) == {}  # the sensor that was off is the same in all
