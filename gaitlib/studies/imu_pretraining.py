@@ -259,7 +259,7 @@ def networks_and_trees(chosen: base.Profile, encoder, n_windows) -> dict[str, Ga
         PROBE: GaitClassifier("linear", _coded(encoder), training(3e-3, l2=1e-3)),
         UNTRAINED: GaitClassifier("linear", _coded(_untrained()), training(3e-3, l2=1e-3)),
         "frozen + head": GaitClassifier(Builder("mlp", n_layers=2, units=64), _coded(encoder), training(1e-3)),
-        "fine-tuned": GaitClassifier(transformer, None, training(5e-4, start=encoder)),
+        "fine-tuned": GaitClassifier(transformer, None, training(1e-3, start=encoder)),
     }
     return {name: model for name, model in made.items() if not models.info(model.builder().name).lacking}
 
