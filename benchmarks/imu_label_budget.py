@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 import gaitlib
 from gaitlib import Encode, Encoder, GaitClassifier, LabelBudget, Pretraining, SubjectKFold, Training
 from gaitlib.models import Builder
-from gaitlib.preprocessing import Crop, Frames, SpectralStatistics, Tensors
+from gaitlib.preprocessing import Crop, Frames, SpectralStatistics, SummaryStatistics, Tensors
 from gaitlib.recipes import imu_steps
 from gaitlib.results import budget_differences, budget_table
 
@@ -73,6 +73,12 @@ def models(plan, n_windows) -> dict[str, GaitClassifier]:
         "transformer from scratch": GaitClassifier(transformer, signal, training(1e-3)),
         "cnn from scratch": GaitClassifier("temporal_cnn", signal, training(1e-3)),
         "trees": GaitClassifier("extra_trees", steps(SpectralStatistics(["imu"])), balanced),
+        "trees on codes": GaitClassifier(
+            "extra_trees", steps(Encode(plan, "trial"), SummaryStatistics(["imu"])), balanced
+        ),
+        "trees on codes, untrained encoder": GaitClassifier(
+            "extra_trees", steps(Encode(untrained, "trial"), SummaryStatistics(["imu"])), balanced
+        ),
         "minirocket": GaitClassifier(Builder("minirocket", n_kernels=2000), apart, balanced),
     }
 

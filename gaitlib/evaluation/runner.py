@@ -295,7 +295,10 @@ def _check_names(protocols, trials) -> None:
     if len(set(names)) < len(names):
         raise GaitDataError("two protocols of the same name in one benchmark; run them in two, with their own tables")
     if clash := set(trials.classes) & {*TEXT_COLUMNS, *RUN_COLUMNS}:
-        raise GaitDataError(f"a class may not be called {', '.join(sorted(clash))}: the tables use that name")
+        raise GaitDataError(
+            f"a class may not be called {', '.join(sorted(clash))}: the tables use that name; give it "
+            "another where the labels come from, as walking for walk"
+        )
 
 
 def _named_models(models) -> dict[str, GaitEstimator]:

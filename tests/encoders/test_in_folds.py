@@ -25,6 +25,7 @@ from gaitlib.results.stored import About
 from gaitlib.testing import check_step
 from gaitlib.training import Pretraining
 from gaitlib.trials.digests import recording_digests
+from gaitlib.trials.modality import object_array
 
 TUNED = Builder("patch_transformer", **TINY.parameters)
 HOLDOUT = SubjectHoldout(n_people=2, validation=False)
@@ -121,11 +122,27 @@ def test_what_is_built_once_for_the_key_learns_briefly_and_leaves_nothing(pretra
     assert describe("own", clone(model), trials, About.of(trials), HOLDOUT, HOLDOUT.folds(trials), 0, 1) == described
 
 
+def test_a_trial_is_the_sequence_of_its_windows(trials, learnt):
+    lost, m = trials[:3], trials[:3].modality("imu")
+    lost = lost.with_modality("imu", replace(m, values=object_array([*m.values[:2], None])))
+    each, whole = (Encode(learnt, per).fit_transform(lost) for per in ("window", "trial"))
+    told, of = whole.modality("imu"), each.modality("imu")
+    assert whole.ids.tolist() == trials.ids[:3].tolist()
+    assert told.channels == of.channels
+    for i, trial in enumerate(trials.ids[:2]):
+        own = each.ids == trial
+        assert own.sum() > 1
+        assert (told.values[i] == np.concatenate(of.values[own])).all()
+        assert (told.time_s[i] == np.concatenate(of.time_s[own])).all()
+    assert told.present().tolist() == [True, True, False]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder", [plan(1), whole()], ids=["masked", "whole"])
 def test_the_step_keeps_the_contract_of_steps(encoder):
     trials = waves(4, 1, frames=64)
-    check_step(Encode(encoder.set_params(modality="imu")), trials)
+    for per in ("window", "trial"):
+        check_step(Encode(encoder.set_params(modality="imu"), per), trials)
 
 
 # -- planted leaks ---------------------------------------------------------------------------------------

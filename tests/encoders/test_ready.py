@@ -51,7 +51,7 @@ def test_it_has_learnt_from_synthetic_people_only(shipped):
 
 
 def test_it_encodes_recordings_with_another_rate_and_length(shipped):
-    walks = gaitlib.synthetic_imu(1, ["synthetic_waist"], ["walk", "run"], n_recordings=1, seconds=7)
+    walks = gaitlib.synthetic_imu(1, ["synthetic_waist"], ["walking", "running"], n_recordings=1, seconds=7)
     windows = shipped.windows(walks)
     codes = shipped.encode(windows)
     assert codes.shape == (len(windows), 64) and np.isfinite(codes).all()
@@ -69,13 +69,13 @@ def probe(shipped):
 @pytest.mark.slow
 def test_people_whom_it_met_are_found_under_any_name_and_others_are_not(shipped, tmp_path):
     protocol = [LabelBudget(SubjectKFold(2, validation=False))]
-    met = gaitlib.synthetic_imu(4, ["synthetic_foot"], ["run", "stand"], **LEARNT)
+    met = gaitlib.synthetic_imu(4, ["synthetic_foot"], ["running", "standing"], **LEARNT)
     with pytest.raises(GaitDataError, match="an encoder has learnt from the recordings synthetic_foot/p0"):
         gaitlib.benchmark({"probe": probe(shipped)}, met, protocol, tmp_path, progress=False)
     renamed = {c: met.table[c].str.replace("/", "/seed1717_") for c in ("trial", "subject", "walk")}
     under_its_names = replace(met, table=met.table.assign(**renamed))
     with pytest.raises(GaitDataError, match="seed1717_p0"):
         gaitlib.benchmark({"probe": probe(shipped)}, under_its_names, protocol, tmp_path, progress=False)
-    new = gaitlib.synthetic_imu(4, ["synthetic_foot"], ["run", "stand"], **{**LEARNT, "seed": 0})
+    new = gaitlib.synthetic_imu(4, ["synthetic_foot"], ["running", "standing"], **{**LEARNT, "seed": 0})
     runs = gaitlib.benchmark({"probe": probe(shipped)}, new, protocol, tmp_path, progress=False)
     assert not runs.audit().leaks

@@ -63,7 +63,9 @@ def shipped():
 def test_hidden_frames_beside_straight_lines_and_the_mean_as_slow_loops_tell_it(shipped, monkeypatch, unit):
     settings = clone(shipped.pretraining).set_params(compared_in=unit)
     monkeypatch.setattr(shipped, "pretraining", settings)
-    trials = gaitlib.synthetic_imu(2, ["synthetic_foot", "synthetic_wrist"], ["walk", "run"], 1, seconds=6, seed=3)
+    trials = gaitlib.synthetic_imu(
+        2, ["synthetic_foot", "synthetic_wrist"], ["walking", "running"], 1, seconds=6, seed=3
+    )
     made = masked_reconstruction(shipped, trials, seed=5)
     windows = shipped.windows(trials)
     told = shipped.reconstruct(windows, seed=5)
@@ -88,7 +90,7 @@ def test_hidden_frames_beside_straight_lines_and_the_mean_as_slow_loops_tell_it(
 
 
 def test_an_encoder_that_hides_nothing_is_refused(shipped, monkeypatch):
-    trials = gaitlib.synthetic_imu(1, ["synthetic_foot"], ["walk"], 1, seconds=3)
+    trials = gaitlib.synthetic_imu(1, ["synthetic_foot"], ["walking"], 1, seconds=3)
     told = shipped.reconstruct(shipped.windows(trials))
     monkeypatch.setattr(shipped, "reconstruct", lambda *_: replace(told, hidden=np.zeros_like(told.hidden)))
     with pytest.raises(gaitlib.GaitDataError, match="only a masked autoencoder hides"):

@@ -9,7 +9,7 @@ from gaitlib.preprocessing import FuseSensors
 
 
 def test_the_middle_of_each_recording_is_shown_on_both_sides_at_its_rate():
-    recorded = gaitlib.synthetic_imu(1, ["synthetic_foot", "synthetic_wrist"], ["walk"], 1, seconds=8)
+    recorded = gaitlib.synthetic_imu(1, ["synthetic_foot", "synthetic_wrist"], ["walking"], 1, seconds=8)
     figure = plots.inertial_steps(recorded, FuseSensors().fit_transform(recorded), recorded.ids)
     left, right = figure.axes[0], figure.axes[1]
     assert len(figure.axes) == 4 and left.get_ylabel() == "m/s2 at 100 Hz" and right.get_ylabel() == "m/s2 at 50 Hz"

@@ -22,7 +22,7 @@ QUICK = base.profile("quick")
 @pytest.fixture(scope="module")
 def trials():
     made = gaitlib.synthetic_imu(
-        4, ["synthetic_foot", "synthetic_wrist"], ["walk", "healthy", "impaired"], 2, seconds=4, class_effect=2
+        4, ["synthetic_foot", "synthetic_wrist"], ["walking", "healthy", "impaired"], 2, seconds=4, class_effect=2
     )
     return FuseSensors().fit_transform(made)
 
@@ -42,7 +42,7 @@ def test_without_data_the_recordings_are_synthetic_and_say_so(monkeypatch):
 
 
 def test_files_are_found_in_the_folder_of_all_data_and_alone(trials, monkeypatch, tmp_path):
-    made = gaitlib.synthetic_imu(2, ["synthetic_foot"], ["walk", "run"], 1, seconds=3)
+    made = gaitlib.synthetic_imu(2, ["synthetic_foot"], ["walking", "running"], 1, seconds=3)
     gaitlib.datasets.write_imu(made, tmp_path / "imu")
     for given in (tmp_path, tmp_path / "imu"):
         monkeypatch.setenv("GAIT_DATA", str(given))
@@ -67,7 +67,7 @@ def test_a_question_has_labels_of_one_dataset_and_all_the_others_without(trials)
 
 def test_codes_of_falls_become_two_classes_and_stay_apart_by_their_codes(trials):
     table = trials.table
-    code = table["label"].map({"walk": "D01", "healthy": "D02", "impaired": "F03"})
+    code = table["label"].map({"walking": "D01", "healthy": "D02", "impaired": "F03"})
     codes = code.where(table["dataset"] == "synthetic_foot", table["label"])
     coded = gaitlib.TrialSet(table.assign(label=codes), trials.modalities)
     tasks = study.tasks(coded)
@@ -126,7 +126,7 @@ def test_many_classes_are_counted_and_a_label_is_one_of_its_dataset(trials):
     assert row["classes"] == 6 and row["recordings"].count("people") == 4 and row["recordings"].endswith(", ...")
     known = study.known_of(trials)
     assert set(known["label"]) == {
-        f"synthetic_{where}/{what}" for where in ("foot", "wrist") for what in ("walk", "healthy", "impaired")
+        f"synthetic_{where}/{what}" for where in ("foot", "wrist") for what in ("walking", "healthy", "impaired")
     }
 
 

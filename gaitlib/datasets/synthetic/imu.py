@@ -80,10 +80,10 @@ class Activity:
 
 
 ACTIVITIES = {
-    "walk": Activity(),
-    "run": Activity(pace=0.4, angles=0.25, positions=0.1, rise=0.4, impact=0.9),
+    "walking": Activity(),
+    "running": Activity(pace=0.4, angles=0.25, positions=0.1, rise=0.4, impact=0.9),
     "stairs": Activity(pace=-0.12, angles=-0.1, positions=-0.2, rise=0.45, impact=-0.3),
-    "stand": Activity(angles=-4.0, positions=-4.0, rise=-4.0, impact=-6.0),
+    "standing": Activity(angles=-4.0, positions=-4.0, rise=-4.0, impact=-6.0),
     "healthy": Activity(),
     "impaired": Activity(pace=-0.1, angles=-0.25, positions=-0.15, impact=-0.3, uneven=0.55),
 }
@@ -91,7 +91,7 @@ CONDITIONS = ("healthy", "impaired")  # a person has one of them
 
 
 def synthetic_imu(
-    n_subjects=12, datasets=tuple(DATASETS), activities=("walk", "run", "stairs", "stand"), n_recordings=2,
+    n_subjects=12, datasets=tuple(DATASETS), activities=("walking", "running", "stairs", "standing"), n_recordings=2,
     seconds=10.0, signature=1.0, class_effect=1.0, seed=0,
 ) -> TrialSet:  # fmt: skip
     """Make synthetic recordings of an accelerometer and a gyroscope.
@@ -103,7 +103,7 @@ def synthetic_imu(
     datasets : sequence of {"synthetic_foot", "synthetic_waist", "synthetic_wrist"}
         Each with its place on the body, its rate (100, 200 and 50 Hz), gravity removed (foot) or included, and its way
         of mounting the sensor.
-    activities : sequence of {"walk", "run", "stairs", "stand", "healthy", "impaired"}
+    activities : sequence of {"walking", "running", "stairs", "standing", "healthy", "impaired"}
         The labels. Of "healthy" and "impaired" (both walks; one uneven, slower and softer) a person has one.
     n_recordings : int
         Of each activity by each person.

@@ -31,7 +31,7 @@ def test_the_same_seed_gives_the_same_trials():
 
 
 def test_a_smaller_set_is_a_part_of_a_larger_one():
-    small = synthetic_imu(**TINY, datasets=["synthetic_wrist"], activities=["run", "stand"])
+    small = synthetic_imu(**TINY, datasets=["synthetic_wrist"], activities=["running", "standing"])
     large = synthetic_imu(n_subjects=3, n_recordings=2, seconds=3)
     part = large[np.isin(large.ids, small.ids)]
     pd.testing.assert_frame_equal(part.table, small.table)
@@ -40,9 +40,9 @@ def test_a_smaller_set_is_a_part_of_a_larger_one():
 
 
 def test_a_person_is_healthy_or_impaired():
-    trials = synthetic_imu(4, ["synthetic_wrist"], ["healthy", "walk", "impaired"], 1, 1)
+    trials = synthetic_imu(4, ["synthetic_wrist"], ["healthy", "walking", "impaired"], 1, 1)
     by_person = trials.table.groupby("subject")["label"].agg(sorted).tolist()
-    assert by_person == [["impaired", "walk"], ["healthy", "walk"]] * 2
+    assert by_person == [["impaired", "walking"], ["healthy", "walking"]] * 2
 
 
 def in_first_frame(trials, i):
@@ -55,7 +55,7 @@ def in_first_frame(trials, i):
 
 
 def test_what_the_gyroscope_tells_leaves_gravity_where_it_is():
-    trials = synthetic_imu(2, activities=["walk", "run"], n_recordings=1, seconds=3)
+    trials = synthetic_imu(2, activities=["walking", "running"], n_recordings=1, seconds=3)
     for i in range(len(trials)):
         whole = in_first_frame(trials, i)
         turned = np.abs(trials.modality("gyro").values[i]).max() > 0.5
@@ -85,7 +85,7 @@ def told(**options):
     return cross_val_score(trees, features(trials), trials.labels, groups=trials.subjects, cv=folds).mean()
 
 
-TASKS = (("walk", "run", "stairs", "stand"), 12), (("healthy", "impaired"), 48)
+TASKS = (("walking", "running", "stairs", "standing"), 12), (("healthy", "impaired"), 48)
 
 
 @pytest.mark.parametrize("activities, n", [TASKS[0], pytest.param(*TASKS[1], marks=pytest.mark.slow)])
@@ -97,7 +97,7 @@ def test_labels_can_be_told_on_new_people_but_not_surely(activities, n):
 
 def test_people_differ_by_their_signature():
     def spread(signature):
-        trials = synthetic_imu(8, ["synthetic_wrist"], ["walk"], 2, 5, signature=signature)
+        trials = synthetic_imu(8, ["synthetic_wrist"], ["walking"], 2, 5, signature=signature)
         x = features(trials)[:, :8]
         return np.var([x[trials.subjects == s].mean(axis=0) for s in sorted(set(trials.subjects))], axis=0).sum()
 
@@ -114,7 +114,7 @@ def test_people_differ_by_their_signature():
         {"datasets": "synthetic_foot"},
         {"activities": ["swim"]},
         {"activities": []},
-        {"activities": ["walk", "walk"]},
+        {"activities": ["walking", "walking"]},
     ],
 )
 def test_what_cannot_be_made_is_refused(wrong):
