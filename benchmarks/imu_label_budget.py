@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import psutil
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import gaitlib
@@ -54,16 +54,13 @@ def models(plan, n_windows) -> dict[str, GaitClassifier]:
     def training(rate, **settings):
         return Training(epochs, BATCH, learning_rate=rate, schedule="cosine", class_weight="balanced", **settings)
 
-    def steps(*own):
-        return Pipeline([(str(i), step) for i, step in enumerate(own)])
-
     windows = Crop(FRAMES, "sliding", HOP, "imu")
     untrained = Encoder(plan.model, [], "imu", FRAMES, HOP, Pretraining(epochs=1, learning_rate=0.0))
     coded, by_chance = (
-        steps(Encode(one), Frames(StandardScaler(), "imu"), Tensors(["imu"])) for one in (plan, untrained)
+        make_pipeline(Encode(one), Frames(StandardScaler(), "imu"), Tensors(["imu"])) for one in (plan, untrained)
     )
-    signal = steps(Frames(StandardScaler(), "imu"), windows, Tensors(["imu"]))
-    apart = steps(Crop(FRAMES, "sliding", FRAMES, "imu"), Tensors(["imu"]))
+    signal = make_pipeline(Frames(StandardScaler(), "imu"), windows, Tensors(["imu"]))
+    apart = make_pipeline(Crop(FRAMES, "sliding", FRAMES, "imu"), Tensors(["imu"]))
     transformer, balanced = Builder("patch_transformer", **PRESET), Training(class_weight="balanced")
     return {
         "linear probe": GaitClassifier("linear", coded, training(3e-3, l2=1e-3)),
@@ -72,12 +69,12 @@ def models(plan, n_windows) -> dict[str, GaitClassifier]:
         "fine-tuned": GaitClassifier(transformer, None, training(1e-3, start=plan)),
         "transformer from scratch": GaitClassifier(transformer, signal, training(1e-3)),
         "cnn from scratch": GaitClassifier("temporal_cnn", signal, training(1e-3)),
-        "trees": GaitClassifier("extra_trees", steps(SpectralStatistics(["imu"])), balanced),
+        "trees": GaitClassifier("extra_trees", make_pipeline(SpectralStatistics(["imu"])), balanced),
         "trees on codes": GaitClassifier(
-            "extra_trees", steps(Encode(plan, "trial"), SummaryStatistics(["imu"])), balanced
+            "extra_trees", make_pipeline(Encode(plan, "trial"), SummaryStatistics(["imu"])), balanced
         ),
         "trees on codes, untrained encoder": GaitClassifier(
-            "extra_trees", steps(Encode(untrained, "trial"), SummaryStatistics(["imu"])), balanced
+            "extra_trees", make_pipeline(Encode(untrained, "trial"), SummaryStatistics(["imu"])), balanced
         ),
         "minirocket": GaitClassifier(Builder("minirocket", n_kernels=2000), apart, balanced),
     }

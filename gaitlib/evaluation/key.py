@@ -45,7 +45,7 @@ def describe(name, model, trials, about, protocol, folds, seed, n_threads) -> di
         "data": {"name": trials.name, "digest": about.digest, "trials": len(trials)},
         "protocol": saving.spec(protocol),
         "folds": {f.name: saving.digest(_parts(f)) for f in folds},
-        "classifier": saving.spec(clone(model).set_params(progress=False)),
+        "classifier": saving.spec(_nowhere(model).set_params(progress=False)),
         "built": built,
         "code": _code(),
         "seed": seed,
@@ -86,7 +86,7 @@ def _build_once(model, training_trials) -> dict:
     steps = model.steps_of(training_trials)
     learnt = {name: LearntTarget.of(name, training_trials.target(name)) for name in model.head_names}
     few = training_trials[_few(training_trials.judged_by(model.primary))]
-    described = {"steps": saving.spec(steps)}
+    described = {"steps": saving.spec(_nowhere(steps))}
     briefly = _brief(steps)
     try:
         fitted = briefly.fit(few)
@@ -103,13 +103,22 @@ def _build_once(model, training_trials) -> dict:
     return described | {"inputs": saving.spec(shapes), "config": saving.digest(_canonical(network)), "layers": sources}
 
 
+def _plans(estimator) -> dict:
+    """The encoders in it that have not learnt, by the names of its parameters."""
+    return {name: v for name, v in estimator.get_params().items() if isinstance(v, Encoder) and not v.fitted}
+
+
+def _nowhere(estimator):
+    """A copy whose encoders are kept nowhere and learn in silence: neither changes a result."""
+    copy = clone(estimator)
+    still = {f"{name}__store": None for name in _plans(copy)} | {f"{name}__progress": False for name in _plans(copy)}
+    return copy.set_params(**still)
+
+
 def _brief(steps):
     """The steps as they learn in no time: what learns in epochs gets one, and no encoder is kept for later."""
-    brief = clone(steps)
-    plans = {name: v for name, v in brief.get_params().items() if isinstance(v, Encoder) and not v.fitted}
-    for name, plan in plans.items():
-        pretraining = plan.pretraining or Pretraining()
-        brief.set_params(**{f"{name}__pretraining": pretraining, f"{name}__store": None, f"{name}__progress": False})
+    brief = _nowhere(steps)
+    brief.set_params(**{f"{name}__pretraining": v.pretraining or Pretraining() for name, v in _plans(brief).items()})
     return brief.set_params(**{name: 1 for name in brief.get_params() if name.endswith("__epochs")})
 
 

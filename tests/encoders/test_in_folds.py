@@ -119,7 +119,8 @@ def test_what_is_built_once_for_the_key_learns_briefly_and_leaves_nothing(pretra
     assert [settings.epochs for settings in untrained] == [1]
     assert not list(tmp_path.iterdir())
     assert encoder.pretraining is pretraining  # the plan itself is as it was
-    assert describe("own", clone(model), trials, About.of(trials), HOLDOUT, HOLDOUT.folds(trials), 0, 1) == described
+    for same in (clone(model), classifier("encode", clone(encoder).set_params(store=None, progress=True))):
+        assert describe("own", same, trials, About.of(trials), HOLDOUT, HOLDOUT.folds(trials), 0, 1) == described
 
 
 def test_a_trial_is_the_sequence_of_its_windows(trials, learnt):
