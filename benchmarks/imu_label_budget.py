@@ -6,7 +6,10 @@ a class, five draws each, and for 5 and 25 % of the walks of all people. Network
 of the encoder as it was drawn, before it learnt anything, says what its features are worth without any pretraining.
 Everything is kept: a stopped run goes on where it was, and the draws of a fold share its encoder.
 
-Usage: python benchmarks/imu_label_budget.py DATA DATASET [people | walks | transfer] [STORE]
+"transfer": the encoder learns from the other datasets only. "across": no recording of the tested dataset is learnt
+from, neither with labels nor without; for DATASET "falls", fall or daily activity in all sets that have such codes.
+
+Usage: python benchmarks/imu_label_budget.py DATA DATASET [people | walks | transfer | across] [STORE]
 """
 
 import json
@@ -22,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import gaitlib
-from gaitlib import Encode, Encoder, GaitClassifier, LabelBudget, Pretraining, SubjectKFold, Training
+from gaitlib import Encode, Encoder, GaitClassifier, LabelBudget, LeaveOneGroupOut, Pretraining, SubjectKFold, Training
 from gaitlib.models import Builder
 from gaitlib.preprocessing import Crop, Frames, SpectralStatistics, SummaryStatistics, Tensors
 from gaitlib.recipes import imu_steps
@@ -31,6 +34,7 @@ from gaitlib.results import budget_differences, budget_table
 FRAMES, HOP = 128, 64
 DRAWS, PEOPLE, SHARES = 5, (2, 1, 5), (0.05, 0.25)
 STEPS, BATCH = 400, 32  # of a network, in all; at least ten and at most forty times through its windows
+FALLS = "falls"
 PRESET = {"preset": "tiny"}
 PRETRAINING = Pretraining(epochs=100, learning_rate=2e-3, patience=25)
 
@@ -40,11 +44,17 @@ def prepared(data, dataset):
     trials = gaitlib.load_imu(sorted(Path(data).glob("*.zip")) or data, units="detected")
     for _, step in imu_steps():
         trials = step.fit(trials).transform(trials)
-    own = trials.table["dataset"] == dataset
+    label = trials.table["label"].astype("string")
+    if dataset == FALLS:
+        own = label.str.fullmatch(r"[DF]\d\d").fillna(False)
+        label = label.str[0].map({"F": "fall", "D": "daily activity"})
+    else:
+        own = trials.table["dataset"] == dataset
     if not own.any():
-        raise SystemExit(f"no '{dataset}' there; there are {', '.join(trials.table['dataset'].unique())}")
-    name = f"{dataset}, beside it without labels {', '.join(sorted(set(trials.table['dataset']) - {dataset}))}"
-    return replace(trials, table=trials.table.assign(label=trials.table["label"].where(own, None)), name=name)
+        raise SystemExit(f"no '{dataset}' there; there are {', '.join(trials.table['dataset'].unique())}, {FALLS}")
+    beside = sorted(set(trials.table.loc[~own, "dataset"]))
+    table = trials.table.assign(label=label.astype(object).where(own, None))
+    return replace(trials, table=table, name=f"{dataset}, beside it without labels {', '.join(beside)}")
 
 
 def models(plan, n_windows) -> dict[str, GaitClassifier]:
@@ -82,6 +92,8 @@ def models(plan, n_windows) -> dict[str, GaitClassifier]:
 
 def budgets(inner, which) -> list[LabelBudget]:
     """All labels first: there each fold's encoder learns, which all draws then share."""
+    if which == "across":
+        return [LabelBudget(LeaveOneGroupOut("dataset", validation=False))]
     few = {"people": [{"people": n} for n in PEOPLE], "walks": [{"share": s} for s in SHARES]}[which]
     return [LabelBudget(inner), *(LabelBudget(inner, **one, draw=d) for one in few for d in range(DRAWS))]
 
