@@ -57,6 +57,7 @@ def test_it_reconstructs_new_sequences_of_the_same_kind_and_no_others():
     assert errors(learnt, other).mean() > 2 * errors(learnt, new).mean()
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_a_plain_loop_over_real_frames(learnt):
     short = Crop(20, "last").fit_transform(shifted(3, seed=3))
     scaler = learnt.scaler_.transformer_
@@ -101,6 +102,7 @@ def test_other_shapes_are_refused(learnt):
         learnt.encode(learnt.windows(shifted(2, frames=40)))
 
 
+@pytest.mark.slow
 def test_the_default_steps_learn_a_fixed_number_of_epochs_at_a_falling_rate_from_windows():
     trials = planted_trials(3, 1)
     steps = recipes.steps_for(trials, "encoded_gru")

@@ -176,7 +176,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("use", ["encode", pytest.param("start", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("case", "expected"), CASES, ids=[case for case, _ in CASES])
 def test_an_encoder_that_has_learnt_before_is_judged_by_whom_it_saw(case, expected, use, trials, untrained):
     encoder = plan().fit(renamed(learnt_from(case, trials), *(["s/{}"] if case == "strangers" else [])))
@@ -249,6 +249,7 @@ def test_fine_tuning_moves_the_encoder_which_the_file_and_a_clone_keep(learnt, t
     assert clone(loaded).training.start.fitted_subjects_ == learnt.fitted_subjects_
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_stays_as_it_was_to_the_bit(learnt, trials):
     model = classifier("start", learnt, learning_rate=1e-2, trainable=("logits",)).fit(trials)
     for now, then in of_encoder(learnt, model.network_):
@@ -319,6 +320,7 @@ def with_parts(learnt):
     return made
 
 
+@pytest.mark.slow
 def test_an_encoder_with_a_part_that_is_none_is_refused_before_it_is_used(learnt, with_parts, tmp_path):
     with_parts().save(tmp_path)
     Encoder.load(tmp_path)
@@ -332,6 +334,7 @@ def test_an_encoder_with_a_part_that_is_none_is_refused_before_it_is_used(learnt
     assert n > 80
 
 
+@pytest.mark.slow
 def test_a_classifier_with_a_damaged_encoder_is_refused(learnt, with_parts, trials, untrained, tmp_path):
     started = classifier("start", learnt).fit(trials)
     coded = classifier("encode", learnt).fit(trials)

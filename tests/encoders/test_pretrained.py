@@ -57,6 +57,7 @@ def test_it_learns_to_tell_hidden_stretches_of_people_never_seen():
     assert encoder.history_["correlation"][-1] > 0.8 > encoder.history_["correlation"][0]
 
 
+@pytest.mark.slow
 def test_the_history_tells_an_epoch_a_row_and_those_watched_are_other_people(learnt):
     assert set(learnt.history_) == {"loss", "correlation", "learning_rate", "val_loss", "val_correlation", "epoch"}
     assert learnt.history_["epoch"] == [1, 2, 3]
@@ -65,6 +66,7 @@ def test_the_history_tells_an_epoch_a_row_and_those_watched_are_other_people(lea
     assert len(learnt.recordings_) == 12
 
 
+@pytest.mark.slow
 def test_labels_and_the_order_of_trials_change_nothing(learnt):
     trials = waves()
     order = np.random.default_rng(0).permutation(len(trials))
@@ -91,8 +93,7 @@ def kill_after(monkeypatch, n_epochs):
 
 
 @pytest.mark.parametrize(
-    "damage",
-    [None, "array", pytest.param("text", marks=pytest.mark.slow), pytest.param("both", marks=pytest.mark.slow)],
+    "damage", [None, *(pytest.param(what, marks=pytest.mark.slow) for what in ("array", "text", "both"))]
 )
 def test_a_killed_training_goes_on_to_the_last_bit(tmp_path, monkeypatch, learnt, damage):
     with monkeypatch.context() as patch, pytest.raises(Killed):
@@ -112,6 +113,7 @@ def test_a_killed_training_goes_on_to_the_last_bit(tmp_path, monkeypatch, learnt
     assert sorted(f.name for f in folder.iterdir()) == ["encoder.json", "encoder.npz"]
 
 
+@pytest.mark.slow
 def test_what_is_in_the_store_is_not_learnt_again_and_another_plan_is(tmp_path, monkeypatch, learnt):
     plan(store=tmp_path).fit(waves())
     with monkeypatch.context() as patch:
@@ -139,6 +141,7 @@ def test_saved_and_loaded_it_tells_the_same(learnt, tmp_path):
         Encoder.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_mixed_precision_learns_and_goes_on_to_the_last_bit(tmp_path, monkeypatch):
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -160,6 +163,7 @@ def test_a_fitted_encoder_cannot_be_changed_and_a_plan_can(learnt):
     assert clone(plan()).set_params(pretraining__epochs=7).pretraining.epochs == 7
 
 
+@pytest.mark.slow
 def test_windows_that_stay_inside_a_recording_are_drawn_and_short_ones_left_out():
     trials = waves()
     mixed = waves(6, frames=20, seed=3, names="short{}")
