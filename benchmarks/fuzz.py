@@ -36,7 +36,7 @@ from scipy.io import savemat
 import gaitlib
 from gaitlib import GaitClassifier, GaitDataError, LeaveOneSubjectOut, TrialSet
 from gaitlib.classifier_file import CONTENTS_FILE
-from gaitlib.datasets import write_azure_pressure
+from gaitlib.datasets import write_azure_pressure, write_imu
 from gaitlib.datasets.clinical_grf import FILE_CHANNELS
 from gaitlib.datasets.gait_signature import FEATURES, N_CHANNELS
 from gaitlib.evaluation.fold import FoldOutcome
@@ -249,6 +249,13 @@ def signature(folder):
     savemat(folder / "Gait_GRF_JA_Label.mat", variables)
 
 
+def imu(folder):
+    """Two people of one set, a second to each file, and their labels."""
+    trials = gaitlib.synthetic_imu(2, ["synthetic_wrist"], ["walking", "running"], 1, seconds=1)
+    for mark in write_imu(trials, folder).rglob("SYNTHETIC.txt"):
+        mark.unlink()
+
+
 def few_trials():
     values = {f"s{s}": np.random.default_rng(s).normal(size=(12, 3)) for s in range(4)}
     arrays = [values[f"s{s}"] + (k % 2) for s in range(4) for k in range(4)]
@@ -343,16 +350,34 @@ class Classifier:
         assert proba.shape == (16, len(model.classes_)) and np.isfinite(proba).all()
 
 
+class SavedEncoder:
+    """A small encoder: it is loaded with a network that its weights fit, or refused."""
+
+    def make(self, folder):
+        self.trials = few_trials()
+        model = Builder("masked_autoencoder", preset="tiny", patch=4, width=8, depth=1, n_heads=2)
+        settings = gaitlib.Pretraining(epochs=1, batch_size=8)
+        gaitlib.pretrain(model, self.trials, steps=[], frames=12, pretraining=settings).save(folder)
+        self.read(folder)
+
+    def read(self, folder):
+        encoder = gaitlib.Encoder.load(folder)
+        assert all(np.isfinite(w).all() for w in encoder.weights_)
+        assert np.isfinite(encoder.windows(self.trials).modality("imu").values[0]).all()
+
+
 TARGETS = {
     "kinect": Recordings(kinect),
     "azure": Recordings(azure),
     "clinical": Recordings(clinical),
     "clinical, packed": Recordings(lambda folder: clinical(folder, packed=True)),
     "signature": Recordings(signature),
+    "imu": Recordings(imu),
     "trials": Trials(),
     "store": Store(),
     "trees": Classifier("extra_trees", n_estimators=2),
     "svm": Classifier("linear_svm"),
+    "encoder": SavedEncoder(),
 }
 
 

@@ -28,6 +28,10 @@ def _is_history(value) -> bool:
     return isinstance(value, dict) and all(isinstance(v, numbers.Real) for column in value.values() for v in column)
 
 
+def _is_weight(value) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and bool(np.isfinite(value).all())
+
+
 HELD = {
     "model": lambda v: isinstance(v, str | Builder),
     "frames": lambda v: v is None or _is_count(v),
@@ -40,7 +44,7 @@ HELD = {
     "history_": _is_history,
     "modality_": lambda v: isinstance(v, str),
     "shape_": lambda v: isinstance(v, tuple) and len(v) == 2 and all(map(_is_count, v)),
-    "weights_": lambda v: isinstance(v, list) and all(isinstance(w, np.ndarray) and w.dtype.kind == "f" for w in v),
+    "weights_": lambda v: isinstance(v, list) and all(map(_is_weight, v)),
     "steps_": _are_steps,
     "scaler_": lambda v: isinstance(v, Frames),
     "recorded_": is_recorded,

@@ -304,6 +304,7 @@ def sound_and_broken(encoder):
     yield "weights_", encoder.weights_[:-1]
     yield "weights_", [w.T for w in encoder.weights_]
     yield "weights_", [w.astype(complex) for w in encoder.weights_]
+    yield "weights_", [w + np.nan for w in encoder.weights_]
     yield "scaler_", encoder.scaler_.transformer_
     yield "steps_", [("a", encoder.scaler_.transformer_)]
 
