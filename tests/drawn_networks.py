@@ -18,6 +18,13 @@ REFUSED = ("Multiply", "Subtract", "Maximum", "Softmax", "UnitNormalization", "S
 NOT_DRAWN = {
     "ClassToken": "beside the others, a sum with what is constant (test_propagation, patch_transformer)",
     "SinePositions": "a sum with what is constant (test_propagation, patch_transformer)",
+    "JointWeights": "a weight a channel (test_pose_attention)",
+    "JointPositions": "a sum with what is constant (test_pose_attention)",
+    "StepsOfJoints": "moves values (test_pose_attention)",
+    "CrossAttention": "weights of frames are fixed (test_pose_attention)",
+    "Gated": "the signal takes all (test_pose_attention)",
+    "GatedMean": "a weighted sum (test_pose_attention)",
+    "LearntAverage": "a weighted sum (test_pose_attention)",
     "PReLU": "an activation as the others, elementwise (test_layers)",
     "LeakyReLU": "an activation as the others",
     "ELU": "an activation as the others",

@@ -10,8 +10,9 @@ from keras import layers, ops
 
 from gaitlib.errors import GaitDataError
 from gaitlib.explain.layerwise.calls import handles, weight
-from gaitlib.explain.layerwise.rules import Affine
+from gaitlib.explain.layerwise.rules import Affine, Share, per_sample, stabilised
 from gaitlib.models.attentive import AttentionPooling
+from gaitlib.models.pose_attention import CrossAttention, Gated, GatedMean
 
 
 @handles(AttentionPooling)
@@ -21,6 +22,37 @@ def attention_pooling(call, relevance):
     affine = Affine(lambda v, kernel: call.run([v, *call.tensors[1:]]), None, ops.zeros(relevance.shape[-1:]))
     call.same(affine.output(call.x))
     return call.share(affine, call.x, relevance)
+
+
+@handles(CrossAttention)
+def cross_attention(call, relevance):
+    """All goes to the values; keys, queries and the masks take none."""
+    call.epsilon()
+    attention = call.layer.attention(*call.tensors[1:4])
+    affine = Affine(lambda v, kernel: ops.matmul(attention, v), None, ops.zeros(relevance.shape[-1:]))
+    call.same(affine.output(call.x))
+    return call.share(affine, call.x, relevance)
+
+
+@handles(Gated)
+def gated(call, relevance):
+    """The signal takes all (Arras et al. 2017, https://doi.org/10.18653/v1/W17-5221)."""
+    x, gate = call.tensors
+    call.same(x * gate)
+    return call.only(relevance)
+
+
+@handles(GatedMean)
+def gated_mean(call, relevance):
+    """Two signals by what each added; the gate is taken as fixed."""
+    x, other, gate = call.tensors
+    call.same(x * gate + other * (1 - gate))
+    share = relevance / stabilised(call.output, call.epsilon().epsilon)
+    return Share(
+        [x * gate * share, other * (1 - gate) * share, None],
+        per_sample(0 * relevance),
+        per_sample(relevance - call.output * share),
+    )
 
 
 @handles(layers.MultiHeadAttention)

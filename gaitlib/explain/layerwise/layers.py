@@ -9,6 +9,7 @@ from gaitlib.explain.layerwise.calls import Folded, handles, is_mask, weight
 from gaitlib.explain.layerwise.rules import Affine, Share, per_sample, stabilised
 from gaitlib.models.layers import MeanAndMaxPooling, MeanPooling, ZeroPadding, _mean
 from gaitlib.models.patches import ClassToken, SinePositions
+from gaitlib.models.pose_attention import JointPositions, JointWeights, LearntAverage, StepsOfJoints
 
 # Of a layer, or named in one: each passes relevance on as it is (Bach et al. 2015).
 ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "softplus", "tanh",
@@ -113,7 +114,7 @@ def _affine_again(call, affine, relevance):
 @handles(
     layers.Add, layers.Average, "ops.Add", "ops.Mean", "ops.Sum",
     layers.AveragePooling1D, layers.AveragePooling2D, layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D,
-    SinePositions, ClassToken,
+    SinePositions, ClassToken, JointPositions, JointWeights, LearntAverage,
 )  # fmt: skip
 def weighted_sum(call, relevance):
     """Every term by what it added to the sum; a constant one (``x + 1.0``, a place, a learnt token) is a bias."""
@@ -160,7 +161,7 @@ def _fixed(function, relevance) -> Affine:
     layers.Reshape, layers.Flatten, layers.Permute, layers.Concatenate, layers.ZeroPadding1D, layers.ZeroPadding2D,
     layers.Cropping1D, layers.Cropping2D, layers.MaxPooling1D, layers.MaxPooling2D, layers.GlobalMaxPooling1D,
     layers.GlobalMaxPooling2D, "ops.Reshape", "ops.Transpose", "ops.Concatenate", "ops.GetItem", "ops.Squeeze",
-    "ops.ExpandDims",
+    "ops.ExpandDims", StepsOfJoints,
 )  # fmt: skip
 def moved(call, relevance):
     """Relevance goes back to where each value came from; a maximum to the value that won."""
