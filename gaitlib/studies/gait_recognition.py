@@ -15,7 +15,8 @@ CLASSICAL = ("majority", "spatiotemporal", "linear_svm", "extra_trees", "miniroc
 SLOW = "gru_cnn_fusion"  # a minute a fold
 CODED_TWICE = "gru_cnn_fusion_encoded"  # it trains the autoencoder of encoded_gru once more
 SIGNALS = ("sequences",)  # models that read several signals of a body belong to another study
-STARTED = ("patch_transformer",)  # and so do those that start from an encoder
+# And so do those that start from an encoder or read a prior beside the walk
+ELSEWHERE = ("patch_transformer", "pose_attention_fusion", "pose_cross_attention")
 
 
 def complete(trials) -> TrialSet:
@@ -49,7 +50,7 @@ def training(chosen: Profile, name: str) -> Training:
 def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
     """Every model of this study that can read the trials, with the settings of the profile."""
     names = [n for n in recipes.readable(trials) if not models.info(n).lacking and models.info(n).reads != SIGNALS]
-    others = STARTED if chosen.thorough else (*STARTED, CODED_TWICE)
+    others = ELSEWHERE if chosen.thorough else (*ELSEWHERE, CODED_TWICE)
     return {name: GaitClassifier(name, training=training(chosen, name)) for name in names if name not in others}
 
 

@@ -14,7 +14,8 @@ from gaitlib.studies import gait_recognition as study
 
 # Of another study: they read sequences of one length, which walks of several seconds are not.
 WAVEFORM_MODELS = set(gaitlib.models.available(prepared="whole"))
-OTHER_STUDIES = WAVEFORM_MODELS | set(gaitlib.models.available(reads=("sequences",))) | {"patch_transformer"}
+OTHER_STUDIES = WAVEFORM_MODELS | set(gaitlib.models.available(reads=("sequences",)))
+OTHER_STUDIES |= {"patch_transformer", "pose_attention_fusion", "pose_cross_attention"}
 
 
 def test_data_come_from_the_argument_the_environment_the_folder_or_are_synthetic(
