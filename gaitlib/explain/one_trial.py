@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
@@ -61,14 +62,46 @@ def prediction(runs, trial: TrialSet, model: str | None = None) -> Prediction:
         raise GaitDataError(f"one trial is needed, not {len(trial)}; take trials[i]")
     runs.require_classes("probabilities")
     classifier = runs.classifier_for(trial, model)
+    return told_by(classifier, trial, model or classifier.builder().name)
+
+
+def told_by(classifier, trial: TrialSet, model: str) -> Prediction:
+    """What a fitted classifier makes of one trial of somebody whom it never saw.
+
+    Parameters
+    ----------
+    classifier : GaitClassifier
+    trial : TrialSet
+        One trial.
+    model : str
+        Its name in titles.
+
+    Raises
+    ------
+    GaitDataError
+        For several trials, or where the classifier has learnt from the subject.
+    """
+    if len(trial) != 1:
+        raise GaitDataError(f"one trial is needed, not {len(trial)}; take trials[i]")
+    if has_seen(classifier, trial)[0]:
+        raise GaitDataError(
+            f"{model} has learnt from {trial.subjects[0]}, so what it says of {trial.ids[0]} shows nothing"
+        )
     probabilities = pd.Series(classifier.predict_proba(trial)[0], index=classifier.classes_)
     return Prediction(
         trial,
-        model or classifier.builder().name,
+        model,
         probabilities,
         _or_reason(predict_over_time, classifier, trial),
         _or_reason(zero_out, classifier, trial, probabilities.idxmax()),
     )
+
+
+def has_seen(classifier, trials: TrialSet) -> np.ndarray:
+    """Whether a fitted classifier or one of its steps has learnt from the subject of each trial, bool (n,)."""
+    steps = [step for _, step in classifier.steps_.steps]
+    people = {person for step in steps for person in getattr(step, "fitted_subjects_", ())}
+    return np.isin(trials.subjects, list(people)) | np.isin(trials.ids, classifier.fitted_on_)
 
 
 def _or_reason(ask, *arguments):
