@@ -12,6 +12,8 @@ from gaitlib.explain.inputs import checked
 from gaitlib.explain.keras_internals import graph_of, maker_of, nodes_of, once_a_network
 from gaitlib.explain.padding import real_values
 from gaitlib.models.attentive import AttentionPooling
+from gaitlib.models.pose_attention import CrossAttention, StepsOfJoints
+from gaitlib.models.priors import AXES_A_JOINT
 
 INSTEAD = 'use another method, such as "lrp" or "integrated_gradients"'
 
@@ -19,7 +21,9 @@ INSTEAD = 'use another method, such as "lrp" or "integrated_gradients"'
 def attention_weights(network, inputs, target):
     """Weight of each frame in the attention of the network, divided equally among its channels.
 
-    Of self-attention it is the mean over heads and over the real frames that ask. The weights of a sample add up to 1;
+    Of attention to joints (``pose_cross_attention``) it is the weight of each joint in each step, mean over the real
+    steps that ask, divided equally among the step's real frames and the joint's channels. Of self-attention it is the
+    mean over heads and over the real frames that ask. The weights of a sample add up to 1;
     what an attention without a mask spends on padding is left out. They say where the network looked, not what for:
     they are the same for every class and never negative, and a recurrent layer beneath has already carried what a
     frame shows to its neighbours.
@@ -27,7 +31,7 @@ def attention_weights(network, inputs, target):
     Parameters
     ----------
     network : keras.Model
-        Functional, with one ``keras.layers.MultiHeadAttention`` or ``AttentionPooling``.
+        Functional, with one ``keras.layers.MultiHeadAttention``, ``AttentionPooling`` or ``CrossAttention``.
     inputs : dict of str to ndarray
         By the names of the network's inputs, samples first.
     target : ndarray of int (n,)
@@ -53,6 +57,8 @@ def attention_weights(network, inputs, target):
     inputs, _ = checked(network, inputs, target)
     node = _attention(network)
     weights = in_batches(_compiled(network), inputs)
+    if isinstance(node.operation, CrossAttention):
+        return _of_joints(network, inputs, weights), {}
     looked_at = [
         x.name
         for x in network.inputs
@@ -72,12 +78,26 @@ def attention_weights(network, inputs, target):
     return relevance, {}
 
 
+def _of_joints(network, inputs, weights):
+    """Weights (n, steps, joints * steps) at the frames and channels of the only input."""
+    ((name, x),) = inputs.items()
+    real, steps = real_values(network, inputs)[name][:, :, 0].astype(float), weights.shape[1]
+    joints = weights.shape[2] // steps
+    (patch,) = (layer.patch for layer in network.layers if isinstance(layer, StepsOfJoints))
+    asks = real[:, ::patch]
+    told = np.einsum("nqk,nq->nk", weights, asks / asks.sum(axis=1, keepdims=True)).reshape(-1, joints, steps)
+    step_of = np.arange(x.shape[1]) // patch
+    frames = np.add.reduceat(real, np.arange(0, x.shape[1], patch), axis=1)
+    of_frame = told[:, :, step_of] * (real / np.maximum(frames, 1)[:, step_of])[:, None]
+    return {name: np.repeat(of_frame.swapaxes(1, 2) / AXES_A_JOINT, AXES_A_JOINT, axis=2).astype(np.float32)}
+
+
 def _attention(network):
     """The one call of an attention layer in the graph of a network."""
     found = [
         node
         for node in nodes_of(graph_of(network))
-        if isinstance(node.operation, layers.MultiHeadAttention | AttentionPooling)
+        if isinstance(node.operation, layers.MultiHeadAttention | AttentionPooling | CrossAttention)
     ]
     if len(found) != 1:
         raise GaitDataError(
@@ -114,6 +134,8 @@ def _compiled(network):
         if isinstance(layer, AttentionPooling):
             one_hot = ops.eye(given["x"].shape[1])[None]  # the weighted mean of these frames is the weights
             return layer(**given | {"x": one_hot})[:, None]
+        if isinstance(layer, CrossAttention):
+            return layer.attention(given["keys"], given["queries"], given["mask"])
         scores = layer(**given | {"return_attention_scores": True, "training": False})[1]
         return ops.mean(scores, axis=1)
 

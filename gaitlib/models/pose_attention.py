@@ -7,13 +7,13 @@ from keras import layers, ops
 from gaitlib.errors import GaitDataError
 from gaitlib.models.layers import MeanPooling, StridedMask, ZeroPadding, add_heads, output_name, sequence_input
 from gaitlib.models.patches import sine_positions
+from gaitlib.models.priors import AXES_A_JOINT
 from gaitlib.models.registry import register
 
 CLINICAL_PRIORS = "Chen et al., ClinicalGait-CrossAttention (2025), code; here on joints in place of video"
 FUSIONS = ("gate", "squeeze", "add", "multiply", "concatenate", "late")
 TESTED = {"patch": 4, "width": 8}
 GATE_BIAS = 2.0  # the gate starts open for the movement, as in the source
-AXES_A_JOINT = 3  # x, y, z, or x, y and confidence
 TINY = 1e-7
 
 

@@ -107,3 +107,26 @@ def test_networks_without_attention_on_their_frames_are_refused_by_name(x):
     network = keras.Model(frames, layers.Dense(2)(layers.Flatten()(few)))
     with pytest.raises(GaitDataError, match="'few' does not look at the frames of one input"):
         attention_weights(network, {"skeleton": x}, np.zeros(4, int))
+
+
+def test_attention_to_joints_is_their_softmax_at_their_frames_and_channels(x):
+    name, values = "pose", np.concatenate([x, x], axis=-1)[..., :9]
+    network = models.build("pose_cross_attention", {name: values.shape[1:]}, 2, prior=(1.0, 0.5, 2.0), patch=4, width=8)
+    relevance, _ = attention_weights(network, {name: values}, np.zeros(len(values), int))
+    told = {n: network.get_layer(n).output for n in ("key", "query")}
+    told = keras.Model(network.inputs, told).predict({name: values}, verbose=0)
+    real = (values != 0).any(axis=-1)
+    steps = told["query"].shape[1]
+    expected = np.zeros(values.shape)
+    for i in range(len(values)):
+        asking = [t for t in range(steps) if real[i, 4 * t]]
+        for q in asking:
+            weight = {(j, t): np.exp(told["query"][i, q] @ told["key"][i, j * steps + t] / 8**0.5)
+                      for j in range(3) for t in asking}  # fmt: skip
+            for (joint, t), w in weight.items():
+                frames = [f for f in range(4 * t, min(4 * t + 4, values.shape[1])) if real[i, f]]
+                for f in frames:
+                    share = w / sum(weight.values()) / len(asking) / len(frames) / 3
+                    expected[i, f, 3 * joint : 3 * joint + 3] += share
+    np.testing.assert_allclose(relevance[name], expected, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(relevance[name].sum(axis=(1, 2)), 1, rtol=1e-5)
