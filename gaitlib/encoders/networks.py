@@ -30,6 +30,8 @@ class Reconstruction:
     hidden, real : ndarray of bool (n, frames)
         Frames that the network did not see; frames that are no padding.
     trial : ndarray of str (n,)
+    weight : ndarray (n,)
+        Of a window in the loss that the network learnt by.
     """
 
     original: np.ndarray
@@ -38,6 +40,7 @@ class Reconstruction:
     hidden: np.ndarray
     real: np.ndarray
     trial: np.ndarray
+    weight: np.ndarray
 
     @property
     def errors(self) -> np.ndarray:

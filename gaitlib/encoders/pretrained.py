@@ -239,14 +239,15 @@ class Encoder(BaseEstimator):
         x, made, settings = self._tensors(windows), networks.made(self), self.pretraining or Pretraining()
         real = networks.real_frames(windows.modality(self.modality_), x.shape[1]) > 0
         inputs, hidden, mean, sd, straight = x, np.zeros_like(real), 0, 1, x
+        weight = np.ones((len(x), 1))
         if networks.is_masked(made.network):
             masks = networks.masks_of(made.network, settings)
             inputs = [x, masks.draw(len(x), np.random.default_rng([seed, WATCHED]))]
             hidden = masks.hidden_frames(inputs[1]) & real
-            mean, sd, _ = masks.compared(x, settings.compared_in)
+            mean, sd, weight = masks.compared(x, settings.compared_in)
             straight = networks.straight_lines(x, hidden)
         told = made.giving_back.predict(inputs, batch_size=AT_ONCE, verbose=0) * sd + mean
-        return networks.Reconstruction(x, told, straight, hidden, real, windows.ids)
+        return networks.Reconstruction(x, told, straight, hidden, real, windows.ids, weight[:, 0])
 
     def pipeline(self, trials: TrialSet) -> Pipeline:
         """The steps to the arrays that the network reads: as they were learnt, and frozen; or the plan of them.

@@ -73,8 +73,8 @@ def masked_reconstruction(encoder, trials, seed: int = 0) -> pd.DataFrame:
         One row a dataset: over all hidden frames and channels the mean squared error of the ``network``, of
         ``linear interpolation`` (straight lines from the last frame seen to the next) and of the ``mean`` (0, the mean
         of the frames that it learnt from); ``correlation`` of the network's frames with the hidden ones, mean over
-        channels (NaN of a channel that does not change is left out); ``windows``, ``people``. The unit is the variance
-        of a channel.
+        channels (NaN of a channel that does not change is left out); ``windows``, ``people``. The unit is that of the
+        loss by which it learnt: the variance of the window, or that of a channel (``Pretraining(compared_in=)``).
 
     Raises
     ------
@@ -90,6 +90,7 @@ def masked_reconstruction(encoder, trials, seed: int = 0) -> pd.DataFrame:
     rows = {}
     for dataset, own in groups.groupby(groups).indices.items():
         hidden = told.hidden[own]
+        weight = (told.weight[own, None] * hidden)[hidden][:, None]
         truth = told.original[own][hidden]
         said = {
             "network": told.reconstructed[own][hidden],
@@ -98,7 +99,7 @@ def masked_reconstruction(encoder, trials, seed: int = 0) -> pd.DataFrame:
         }
         of_channels = [np.corrcoef(t, s)[0, 1] for t, s in zip(truth.T, said["network"].T, strict=True) if np.ptp(t)]
         rows[dataset] = {
-            **{name: float(((truth - one) ** 2).mean()) for name, one in said.items()},
+            **{name: float((weight * (truth - one) ** 2).mean()) for name, one in said.items()},
             "correlation": np.mean(of_channels) if of_channels else np.nan,
             "windows": len(own),
             "people": table["subject"].iloc[own].nunique(),

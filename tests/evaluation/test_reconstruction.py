@@ -59,7 +59,10 @@ def shipped():
     return shipped_encoder()
 
 
-@pytest.mark.parametrize("unit", ["window", pytest.param("patch", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "unit",
+    ["window", pytest.param("recordings", marks=pytest.mark.slow), pytest.param("patch", marks=pytest.mark.slow)],
+)
 def test_hidden_frames_beside_straight_lines_and_the_mean_as_slow_loops_tell_it(shipped, monkeypatch, unit):
     settings = clone(shipped.pretraining).set_params(compared_in=unit)
     monkeypatch.setattr(shipped, "pretraining", settings)
@@ -76,11 +79,13 @@ def test_hidden_frames_beside_straight_lines_and_the_mean_as_slow_loops_tell_it(
         seen = np.flatnonzero(~hidden)
         straight = np.stack([np.interp(np.arange(len(values)), seen, values[seen, c]) for c in range(6)], axis=1)
         said = values, told.reconstructed[i], straight, np.zeros_like(values)
-        rows.setdefault(windows.table["dataset"].iloc[i], []).append([one[hidden] for one in said])
+        weight = 1 / (values.var(axis=0).mean() + 0.01) if unit == "window" else 1.0
+        of_unit = np.full(values.shape, weight)
+        rows.setdefault(windows.table["dataset"].iloc[i], []).append([one[hidden] for one in (*said, of_unit)])
     assert made.index.tolist() == sorted(rows) == ["synthetic_foot", "synthetic_wrist"]
     for dataset, own in rows.items():
-        truth, network, straight, mean = (np.concatenate(part) for part in zip(*own, strict=True))
-        errors = [((truth - one) ** 2).mean() for one in (network, straight, mean)]
+        truth, network, straight, mean, weight = (np.concatenate(part) for part in zip(*own, strict=True))
+        errors = [(weight * (truth - one) ** 2).mean() for one in (network, straight, mean)]
         row = made.loc[dataset]
         assert row[["network", "linear interpolation", "mean"]].tolist() == pytest.approx(errors, rel=1e-4)
         assert row["correlation"] == pytest.approx(
