@@ -57,7 +57,13 @@ def prepared(data, dataset):
     return replace(trials, table=table, name=f"{dataset}, beside it without labels {', '.join(beside)}")
 
 
-def models(plan, n_windows) -> dict[str, GaitClassifier]:
+def planned(pretraining, store) -> Encoder:
+    """An encoder that learns in each fold, and is kept for the draws of it."""
+    model = Builder("masked_autoencoder", **PRESET)
+    return Encoder(model, [], "imu", FRAMES, HOP, pretraining, store=str(store / "encoders"))
+
+
+def models(plan, n_windows, store) -> dict[str, GaitClassifier]:
     """The models of the table, for so many labelled windows in a fold."""
     epochs = int(np.clip(STEPS * BATCH / n_windows, 10, 40))
 
@@ -65,7 +71,7 @@ def models(plan, n_windows) -> dict[str, GaitClassifier]:
         return Training(epochs, BATCH, learning_rate=rate, schedule="cosine", class_weight="balanced", **settings)
 
     windows = Crop(FRAMES, "sliding", HOP, "imu")
-    untrained = Encoder(plan.model, [], "imu", FRAMES, HOP, Pretraining(epochs=1, learning_rate=0.0))
+    untrained = planned(Pretraining(epochs=1, learning_rate=0.0), store)
     coded, by_chance = (
         make_pipeline(Encode(one), Frames(StandardScaler(), "imu"), Tensors(["imu"])) for one in (plan, untrained)
     )
@@ -101,9 +107,7 @@ def budgets(inner, which) -> list[LabelBudget]:
 def main(data, dataset, which="people", store="results/imu_label_budget"):
     store = Path(store) / dataset
     trials = prepared(data, dataset)
-    plan = Encoder(
-        Builder("masked_autoencoder", **PRESET), [], "imu", FRAMES, HOP, PRETRAINING, store=str(store / "encoders")
-    )
+    plan = planned(PRETRAINING, store)
     if which == "transfer":
         others = trials[(trials.table["dataset"] != dataset).to_numpy()]
         plan, which = plan.fit(others), "people"
@@ -114,7 +118,7 @@ def main(data, dataset, which="people", store="results/imu_label_budget"):
     began = time.time()
     for protocol in budgets(inner, which):
         labelled = np.mean([n_windows[fold.train].sum() for fold in protocol.folds(trials)])
-        for name, model in models(plan, labelled).items():
+        for name, model in models(plan, labelled, store).items():
             cpu, wall = _cpu_s(), time.time()
             runs = gaitlib.benchmark({name: model}, trials, [protocol], str(store / "runs"), progress=False, n_jobs=2)
             accuracy = np.mean(runs.predictions()["label"] == runs.predictions()["predicted"])
