@@ -83,7 +83,7 @@ EFFORTS = {
         {"n_subjects": 8, "seconds": 6.0}, _pretraining(2), 10, (1, 2), (FEW,), 1, 1,
         left_out=("minirocket", "cnn from scratch", "frozen + head", UNTRAINED, CODED_TREES),
     ),
-    "default": Effort({"n_subjects": 16}, _pretraining(12), 120, (2, 20), (FEW, None), 2, 1),
+    "default": Effort({"n_subjects": 16}, _pretraining(24), 120, (2, 20), (FEW, None), 2, 1),
     "full": Effort({"n_subjects": 30, "n_recordings": 4}, _pretraining(100), 400, (10, 40), (FEW, None), 5, 9, folds=5),
 }  # fmt: skip
 
