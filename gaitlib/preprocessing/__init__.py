@@ -13,6 +13,7 @@ from gaitlib.preprocessing.physiology import (
     channel_quality,
     quality_table,
 )
+from gaitlib.preprocessing.pose import FillPose, MaskFace, NormalisePose
 from gaitlib.preprocessing.samples import Samples, Tensors
 from gaitlib.preprocessing.signals import FillMissing, RepairFrames
 from gaitlib.preprocessing.skeleton import (
@@ -31,9 +32,10 @@ from gaitlib.preprocessing.windows import Crop
 
 __all__ = [
     "AddJointAngles", "AddVelocity", "AlignHeading", "BandPass", "CentrePelvis", "Crop", "CutStride", "EcgFeatures",
-    "FillMissing", "Frames", "FuseSensors", "GaitParameters", "LevelFeatures", "LowPass", "MeanCycle",
-    "MovementFeatures", "PulseFeatures", "RemoveGravity", "RepairFrames", "RotationInvariant", "Samples",
-    "ScaleBodyWeight", "ScalePerSubject", "ScaleStature", "SelectJoints", "SequenceLength", "SkinConductanceFeatures",
-    "SpectralStatistics", "StandardiseTrial", "Step", "SummaryStatistics", "Tensors", "TimeNormalise",
-    "channel_quality", "cycles", "gait_events", "gait_parameters", "inverted", "quality_table", "variance_score",
+    "FillMissing", "FillPose", "Frames", "FuseSensors", "GaitParameters", "LevelFeatures", "LowPass", "MaskFace",
+    "MeanCycle", "MovementFeatures", "NormalisePose", "PulseFeatures", "RemoveGravity", "RepairFrames",
+    "RotationInvariant", "Samples", "ScaleBodyWeight", "ScalePerSubject", "ScaleStature", "SelectJoints",
+    "SequenceLength", "SkinConductanceFeatures", "SpectralStatistics", "StandardiseTrial", "Step", "SummaryStatistics",
+    "Tensors", "TimeNormalise", "channel_quality", "cycles", "gait_events", "gait_parameters", "inverted",
+    "quality_table", "variance_score",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 World frame of every skeleton: x lateral, y forward (walking direction), z up, in metres.
 A skeleton channel is ``<joint>_<axis>``; derived channels carry their unit (``left_knee_x_mps``, ``left_knee_deg``).
+Pose, the joints that a detector sees in a picture, has ``<joint>_x``, ``<joint>_y`` and ``<joint>_confidence``.
 """
 
 import re
@@ -64,6 +65,37 @@ ACC_UNIT, GYRO_UNIT = "m/s2", "rad/s"
 IMU_UNIT = f"{ACC_UNIT} and {GYRO_UNIT}"  # of acc_* and gyro_* beside each other
 GRAVITY = ("included", "removed")  # what a column "gravity" of the trial table says of the accelerations
 
+# Pose: the joints of COCO in their order; other detectors find more joints, of which these are kept.
+COCO_JOINTS = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear",
+    "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+    "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
+FACE_JOINTS = COCO_JOINTS[1:5]  # which no skeleton of a depth camera has in full
+POSE_PARTS = ("x", "y", "confidence")
+PICTURE_UNIT, BODY_UNIT = "px", "body heights"  # of a pose as it was found (y downwards), and normalised (y upwards)
+
+HALPE_JOINTS = COCO_JOINTS + (
+    "head", "neck", "mid_hip", "left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe",
+    "left_heel", "right_heel",
+)  # fmt: skip
+COCO_18_JOINTS = (
+    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+    "right_eye", "left_eye", "right_ear", "left_ear",
+)  # fmt: skip
+BODY_25_JOINTS = COCO_18_JOINTS[:8] + ("mid_hip",) + COCO_18_JOINTS[8:] + (
+    "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+)  # fmt: skip
+MEDIAPIPE_JOINTS = (
+    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
+    "left_ear", "right_ear", "mouth_left", "mouth_right",
+    "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+    "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb", "right_thumb",
+    "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+    "left_heel", "right_heel", "left_foot_index", "right_foot_index",
+)  # fmt: skip
+
 # A joint may be written as the cameras' own programs write it: KNEE_LEFT, KneeLeft, HANDTIP_RIGHT, SPINE_NAVEL.
 _JOINTS = {*KINECT_V2_JOINTS, *AZURE_KINECT_JOINTS, "spine_chest", "spine_navel"}
 _WRITTEN = {joint.replace("_", ""): joint for joint in sorted(_JOINTS)}
@@ -119,8 +151,30 @@ def skeleton_channels(joints) -> tuple[str, ...]:
     return tuple(f"{joint}_{axis}" for joint in joints for axis in AXES)
 
 
-def joint_columns(channels, joint: str) -> list[int]:
-    """Positions of a joint's x, y and z among the channels.
+def pose_channels(joints=COCO_JOINTS) -> tuple[str, ...]:
+    """Channel names of a pose: every joint's x, y and confidence.
+
+    Examples
+    --------
+    >>> pose_channels()[:3], len(pose_channels())
+    (('nose_x', 'nose_y', 'nose_confidence'), 51)
+    """
+    return tuple(f"{joint}_{part}" for joint in joints for part in POSE_PARTS)
+
+
+def coco_places(joints) -> list[int]:
+    """Where the joints of COCO stand among those of another detector.
+
+    Examples
+    --------
+    >>> coco_places(BODY_25_JOINTS)[-2:]  # left and right ankle
+    [14, 11]
+    """
+    return [joints.index(joint) for joint in COCO_JOINTS]
+
+
+def joint_columns(channels, joint: str, parts=AXES) -> list[int]:
+    """Positions of a joint's x, y and z among the channels; of a pose with ``parts=POSE_PARTS``.
 
     Raises
     ------
@@ -129,7 +183,7 @@ def joint_columns(channels, joint: str) -> list[int]:
     """
     channels = list(channels)
     try:
-        return [channels.index(f"{joint}_{axis}") for axis in AXES]
+        return [channels.index(f"{joint}_{part}") for part in parts]
     except ValueError:
         known = [name[:-2] for name in channels if name.endswith("_x")]
         raise GaitDataError(f"the skeleton has no joint '{joint}'; it has {', '.join(known)}") from None

@@ -362,6 +362,9 @@ def readable_by(step):
         return two_walks(1)
     if step.__name__ in ("RemoveGravity", "RotationInvariant"):
         return fused([turning_sensor(8, 0.4, 0.5, 3)[0]], gravity="")
+    if step.__name__ in ("MaskFace", "NormalisePose", "FillPose"):
+        seen = gaitlib.project_to_pose(planted_trials(n_subjects=1, n_walks=1))
+        return preprocessing.NormalisePose().fit_transform(seen) if step.__name__ == "FillPose" else seen
     if (modality := inspect.signature(step).parameters.get("modality")) and modality.default in OF_THE_BODY:
         signal = np.random.default_rng(0).normal(size=(1500, 1))
         return gaitlib.TrialSet.from_arrays({modality.default: [signal]}, rate_hz=128, subject=["a"])
