@@ -40,6 +40,9 @@ def readable_by(step, walks):
     """Walks, windows of one length, inertial sensors, signals of the body, or forces in newtons and a body mass."""
     if step.__name__ == "FuseSensors":
         return two_walks(2)
+    if step.__name__ in ("MaskFace", "NormalisePose", "FillPose"):
+        seen = gaitlib.project_to_pose(walks)
+        return preprocessing.NormalisePose().fit_transform(seen) if step.__name__ == "FillPose" else seen
     modality = inspect.signature(step).parameters.get("modality")
     if modality is not None and modality.default == "imu":
         return fused([turning_sensor(8, swing_rad, 0.5, 3)[0] for swing_rad in (0.2, 0.4, 0.6)], gravity="")

@@ -13,11 +13,14 @@ from gaitlib.datasets import (
     gait_signature,
     imu_recordings,
     kinect_v2,
+    pose,
     tools,
 )
 from gaitlib.datasets.amigos import load_amigos
 from gaitlib.datasets.empatica_e4 import load_empatica_e4, state_changes
 from gaitlib.datasets.imu_recordings import load_imu
+from gaitlib.datasets.pose import load_pose
+from gaitlib.datasets.pose_projection import project_to_pose
 from gaitlib.datasets.tools import cache, files
 from gaitlib.datasets.tools.amigos_writer import write_amigos
 from gaitlib.datasets.tools.azure_pressure_writer import write_azure_pressure
@@ -35,11 +38,12 @@ LAYOUTS = {
     "Empatica E4 wristband": empatica_e4,
     "AMIGOS": amigos,
     "inertial recordings": imu_recordings,
+    "pose clips": pose,
 }
 
 __all__ = [
-    "LoadReport", "load_amigos", "load_empatica_e4", "load_imu", "load_trials", "state_changes", "write_amigos",
-    "write_azure_pressure", "write_imu",
+    "LoadReport", "load_amigos", "load_empatica_e4", "load_imu", "load_pose", "load_trials", "project_to_pose",
+    "state_changes", "write_amigos", "write_azure_pressure", "write_imu",
 ]  # fmt: skip
 
 

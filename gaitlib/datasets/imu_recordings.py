@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gaitlib.datasets import azure_pressure, empatica_e4, kinect_v2
+from gaitlib.datasets import azure_pressure, empatica_e4, kinect_v2, pose
 from gaitlib.datasets.tools.files import FileTree, open_tree
 from gaitlib.datasets.tools.imu_files import (
     LABEL_COLUMNS,
@@ -55,7 +55,7 @@ def recognises(names: list[str]) -> bool:
 
     Its names are loose: files of another layout are not claimed.
     """
-    if any(layout.recognises(names) for layout in (kinect_v2, azure_pressure, empatica_e4)):
+    if any(layout.recognises(names) for layout in (kinect_v2, azure_pressure, empatica_e4, pose)):
         return False
     others = [name for name in names if name != "README.md"]
     if len(others) > 1 and all(name.lower().endswith(".zip") for name in others):

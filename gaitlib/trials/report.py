@@ -21,6 +21,8 @@ KEPT_AS_THEY_ARE = {  # counted by some layouts
     "saturated": "recordings with frames at the end of the sensor's range, kept",
     "dead_gyroscope": "recordings whose gyroscope is dead, without it",
     "converted": "recordings converted to other units",
+    "unseen": "clips with frames that do not show the walker, kept as missing",
+    "others": "clips with several people, of whom the one who moves furthest is kept",
 }
 
 
@@ -41,6 +43,8 @@ class LoadReport:
         (windows of the recording that no signal covers), ``missing`` (values) and ``flat`` (windows of one value).
         Inertial recordings add ``filled`` (frames with missing values that were filled), ``rounded_times`` (repeated
         times that were replaced), ``saturated`` (frames), ``dead_gyroscope`` and ``converted`` (1 where it is so).
+        Clips of pose add ``missing`` (joints that were not found), ``unseen`` (frames within the clip in which the
+        walker was not found) and ``others`` (1 where there are several people).
     ignored : list of str
         Files that do not belong to the layout.
     seconds : float

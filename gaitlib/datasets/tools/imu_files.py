@@ -185,7 +185,7 @@ def read_labels(tree: FileTree, name: str) -> pd.DataFrame:
     rates = pd.Series(np.nan, table.index)
     for row, text in table.get("sampling_rate_hz", pd.Series(dtype=str)).items():
         rates[row] = _rate(name, row + 2, text)
-    known = {c: _numbers_or_text(table[c]) for c in table if c not in LABEL_COLUMNS}
+    known = {c: numbers_or_text(table[c]) for c in table if c not in LABEL_COLUMNS}
     names = {c: [label_text(v or None) for v in table.get(c, pd.Series("", table.index))] for c in LABEL_COLUMNS[1:3]}
     names["subject"] = table.get("subject", pd.Series("", table.index)).to_numpy()
     return pd.DataFrame({**names, "sampling_rate_hz": rates, **known}, table.index).set_index(table["file"])
@@ -199,7 +199,8 @@ def _rate(name: str, row: int, text: str) -> float:
     return float(text)
 
 
-def _numbers_or_text(column: pd.Series) -> pd.Series:
+def numbers_or_text(column: pd.Series) -> pd.Series:
+    """A column of text as numbers where all of it are (NaN where it is empty), else as it is."""
     numbers = pd.to_numeric(column.replace("", np.nan), errors="coerce")
     return numbers if (numbers.notna() == (column != "")).all() else column
 
