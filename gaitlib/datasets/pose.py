@@ -31,6 +31,7 @@ https://doi.org/10.48550/arXiv.2006.10204
 
 import io
 import numbers
+import posixpath
 import time
 from pathlib import PurePosixPath
 
@@ -113,7 +114,7 @@ def load(tree: FileTree, skip_bad: bool = False, table=None, rate_hz=None) -> Tr
     ignored = sorted(set(tree.names) - {name for name, short in inside.items() if short in used | marks} - {where})
     rows, made, kept = [], [], []
     for i, clip in enumerate(told["clip"]):
-        key = clip if clip in clips else str(PurePosixPath(clip).with_suffix(""))
+        key = clip if clip in clips else posixpath.splitext(clip)[0]
         row = {"file": folder + (clips[key][0] if len(clips.get(key, ())) == 1 else key)}
         rows.append(row)
         try:

@@ -1,11 +1,15 @@
 """Clips of pose: what each detector writes is read back digit by digit, and what is wrong is named."""
 
 import json
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gaitlib
 from gaitlib import GaitDataError, load_pose, load_trials
@@ -23,6 +27,7 @@ from gaitlib.trials.conventions import (
 pytestmark = pytest.mark.filterwarnings("error")
 
 N = 12
+ODD = [b"null", b"NaN", b"1e999", b"-1", b"{}", b"[]", b"[[", b"true", b'"a"', b"9" * 30, b",", b"\n"]
 BODY = np.random.default_rng(0).uniform(100, 300, (17, 2))
 
 
@@ -298,6 +303,27 @@ def test_the_order_of_people_may_change_from_frame_to_frame_and_one_may_be_lost(
     np.testing.assert_array_equal(values[kept], walking[kept].astype(np.float32))
 
 
+@pytest.mark.parametrize(("away_s", "n_kept"), [(0.5, 80), (1.5, 50)])
+def test_who_comes_back_after_a_second_is_somebody_else(away_s, n_kept):
+    walking, waiting = person(80, 10), person(110 + 80, 0, (3000, 0))
+    came, n = np.r_[np.arange(30), np.arange(30, 80) + round(25 * away_s)], 80 + round(25 * away_s)
+    frame = np.r_[came, np.arange(n)]
+    order = np.argsort(frame, kind="stable")
+    walking[30:, :, 0] += 10 * 25 * away_s  # went on unseen
+    index, _ = walker(frame[order] / 25, np.concatenate([walking, waiting[:n]])[order])
+    kept = frame[order][index]
+    np.testing.assert_array_equal(kept, came[-n_kept:])
+
+
+def test_who_appears_far_away_is_somebody_else():
+    """One walks off the picture; from the next frame on another stands where nobody could have come to in time."""
+    walking, other, waiting = person(30, 10), person(30, 4, (2000, 0), 3), person(60, 0, (900, 900), 4)
+    frame = np.r_[np.arange(60), np.arange(60)]
+    order = np.argsort(frame, kind="stable")
+    index, _ = walker(frame[order] / 25, np.concatenate([walking, other, waiting])[order])
+    np.testing.assert_array_equal(order[index], np.arange(30))
+
+
 def test_how_far_somebody_moves_counts_in_their_own_size():
     """The larger person covers more pixels; the smaller one more of their own sizes."""
     large, small = person(40, 6), person(40, 5, seed=2)
@@ -369,9 +395,25 @@ WRONG = {
     r"c\.json, frame 5: the time does not advance": {
         "c.json": [{"time_s": min(i, 4) / 25, "landmarks": f} for i, f in enumerate(landmarks(person()))]
     },
+    r"c\.json, frame 5: 'time_s' is 'nan', no number": {
+        "c.json": [{"time_s": np.nan if i == 5 else i, "landmarks": f} for i, f in enumerate(landmarks(person()))]
+    },
+    r"c\.json, frame 4: no time, where other frames have one": {
+        "c.json": [
+            {"landmarks": f} | ({} if i == 4 else {"time_s": i / 25}) for i, f in enumerate(landmarks(person()))
+        ]
+    },
+    r"c\.json, frame 4: frame 2 comes after frame 3": {
+        "c.json": [{"frame": 2 if i == 4 else i, "landmarks": f} for i, f in enumerate(landmarks(person()))]
+    },
+    r"c\.csv: no frame shows a person": {"c.csv": mediapipe_csv(person() * np.nan).replace("nan", "")},
+    r"c\.csv, row 3: the frame is 0.04, no whole number": {"c.csv": mediapipe_csv(person(), extra="frame")},
     r"c\.json: 'rate_hz' is -3, no number above 0": {"c.json": {"rate_hz": -3, "frames": coco(person())}},
     r"c\.csv, row 1: no column 'right_foot_index_visibility'": {
         "c.csv": mediapipe_csv(person()).replace("right_foot_index_visibility", "other")
+    },
+    r"c\.csv, frame 1: the time does not advance": {
+        "c.csv": with_text(mediapipe_csv(person(), extra="time_s"), row=3).replace("walk,", "nan,")
     },
     r"c\.csv, row 3, column 1: expected a number, got 'walk'": {"c.csv": with_text(mediapipe_csv(person()), row=3)},
 }  # fmt: skip
@@ -425,6 +467,9 @@ def test_a_table_must_be_there_with_its_columns(tmp_path):
     table = pd.read_csv(tmp_path / "clips.csv")
     with pytest.raises(GaitDataError, match="no column 'label' among clip, subject"):
         load_pose(tmp_path, table.drop(columns="label"), 25)
+    (tmp_path / "long.csv").write_text("clip,subject,label\nc,p,a,more\n")
+    with pytest.raises(GaitDataError, match=r"long.csv: rows of more columns than the header names"):
+        load_pose(tmp_path, tmp_path / "long.csv", 25)
     with pytest.raises(GaitDataError, match="nowhere.csv: cannot be read"):
         load_pose(tmp_path, tmp_path / "nowhere.csv", 25)
     with pytest.raises(GaitDataError, match="rate_hz must be a number above 0, not 0"):
@@ -432,6 +477,38 @@ def test_a_table_must_be_there_with_its_columns(tmp_path):
     (tmp_path / "clips.csv").unlink()
     with pytest.raises(GaitDataError, match=r"no table of clips \(clips.csv: clip, subject, label\)"):
         load_pose(tmp_path, rate_hz=25)
+
+
+def test_files_outside_the_folder_of_the_table_are_no_clips_and_synthetic_ones_are_called_so(tmp_path):
+    write(tmp_path / "clips", {"c.json": coco(person())})
+    (tmp_path / "settings.json").write_text("{}")
+    trials = load_pose(tmp_path, rate_hz=25)
+    assert (trials.ids.tolist(), trials.report.ignored, trials.name) == (["c"], ["settings.json"], "pose clips")
+    (tmp_path / "clips" / "SYNTHETIC.txt").write_text("made")
+    trials = load_pose(tmp_path, rate_hz=25)
+    assert (trials.report.ignored, trials.name) == (["settings.json"], "SYNTHETIC pose clips")
+
+
+@given(st.sampled_from(list(LAYOUTS)), st.data())
+def test_whatever_happens_to_a_file_clips_are_sound_or_refused(layout, data):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = write(Path(folder), LAYOUTS[layout](person()))
+        file = data.draw(st.sampled_from(sorted(f for f in folder.rglob("*.*") if f.is_file())))
+        content = bytearray(file.read_bytes())
+        start = data.draw(st.integers(0, len(content) - 1))
+        content[start : start + data.draw(st.integers(0, 40))] = data.draw(
+            st.binary(max_size=20) | st.sampled_from(ODD)
+        )
+        file.write_bytes(content)
+        try:
+            trials = load_pose(folder, rate_hz=25)
+        except GaitDataError:
+            return
+        for values, time_s in zip(trials.modality("pose").values, trials.modality("pose").time_s, strict=True):
+            x, y, confidence = np.moveaxis(values.reshape(len(values), 17, 3), 2, 0)
+            np.testing.assert_array_equal(np.isnan(x) | np.isnan(y), confidence == 0)
+            assert not np.isinf(x).any() and ((confidence >= 0) & (confidence <= 1)).all()
+            assert (np.diff(time_s) > 0).all()
 
 
 def test_clips_named_as_inertial_recordings_are_are_clips(tmp_path):

@@ -1,5 +1,7 @@
 """Skeletons seen as pose, against a camera computed by hand and noise that is recovered."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -235,6 +237,13 @@ def test_skeletons_that_cannot_be_projected_are_refused(tiny_trials):
     m = tiny_trials.modality("skeleton")
     with pytest.raises(GaitDataError, match="the pelvis does not move"):
         project_to_pose(walking(BODY, way_m=0))
+    untimed = tiny_trials[:1].with_modality("skeleton", replace(m.take([0]), time_s=np.array([None], object)))
+    with pytest.raises(GaitDataError, match="a detector's noise needs times; give rate_hz= or time_s=, or noise=0"):
+        project_to_pose(untimed)
+    assert len(project_to_pose(untimed, noise=0)) == 1
+    lying = m.map(lambda v: v.reshape(len(v), -1, 3)[:, :, [0, 2, 1]].reshape(len(v), -1))
+    with pytest.raises(GaitDataError, match="the chest stands above the pelvis along y"):
+        project_to_pose(tiny_trials.with_modality("skeleton", lying))
     with pytest.raises(GaitDataError, match="needs positions in metres, 'skeleton' is in 'cm'"):
         project_to_pose(tiny_trials.with_modality("skeleton", m.map(lambda v: v, unit="cm")))
     few = [c for c in m.channels if not c.startswith("left_knee")]
