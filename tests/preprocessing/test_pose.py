@@ -209,7 +209,10 @@ def test_a_joint_that_was_never_seen_stands_at_the_mid_hip():
 def test_a_place_without_confidence_is_no_place():
     pose = np.concatenate([truth(), np.full((60, 17, 1), 0.8)], axis=2)
     pose[20, 9] = (50.0, 50.0, 0)
-    assert np.abs(fill(pose)[20, 9]).max() < 1
+    pose[25, 9] = (np.nan, np.nan, 0.8)
+    values = fill(pose)
+    assert np.abs(values[20, 9]).max() < 1
+    np.testing.assert_array_equal(values[[20, 25], 9, 2], 0)
 
 
 # -- contracts -------------------------------------------------------------------------------------------
