@@ -406,7 +406,9 @@ WRONG = {
     r"c\.json, frame 4: frame 2 comes after frame 3": {
         "c.json": [{"frame": 2 if i == 4 else i, "landmarks": f} for i, f in enumerate(landmarks(person()))]
     },
-    r"c\.csv: no frame shows a person": {"c.csv": mediapipe_csv(person() * np.nan).replace("nan", "").replace("7.5", "")},
+    r"c\.csv: no frame shows a person": {
+        "c.csv": mediapipe_csv(person() * np.nan).replace("nan", "").replace("7.5", "")
+    },
     r"c\.csv, row 3: the frame is 0.04, no whole number": {"c.csv": mediapipe_csv(person(), extra="frame")},
     r"c\.json: 'rate_hz' is -3, no number above 0": {"c.json": {"rate_hz": -3, "frames": coco(person())}},
     r"c\.csv, row 1: no column 'right_foot_index_visibility'": {
