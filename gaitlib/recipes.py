@@ -16,10 +16,13 @@ from gaitlib.preprocessing import (
     AddVelocity,
     CentrePelvis,
     Crop,
+    FillPose,
     Frames,
     FuseSensors,
     GaitParameters,
     LowPass,
+    MaskFace,
+    NormalisePose,
     RemoveGravity,
     ScaleStature,
     SelectJoints,
@@ -33,16 +36,20 @@ from gaitlib.training import Pretraining
 from gaitlib.trials.conventions import (
     ACC_CHANNELS,
     ACC_UNIT,
+    BODY_UNIT,
     CHEST_NAMES,
     GAIT_JOINTS,
     GYRO_CHANNELS,
     IMU_UNIT,
     PELVIS_NAMES,
+    PICTURE_UNIT,
+    pose_channels,
 )
 from gaitlib.trials.modality import object_array
 
 WINDOW_S, HOP_S = 4 / 3, 0.5  # a little more than one gait cycle: 40 and 15 frames at 30 Hz
 OPENING_S = 10 / 3  # 100 frames at 30 Hz
+POSE_UNITS = (PICTURE_UNIT, BODY_UNIT)
 RATE_HZ = 30.0  # where times are not known
 IMU_RATE_HZ, IMU_LOW_PASS_HZ = 50.0, 20.0
 IMU_WINDOW_S, IMU_HOP_S = 2.56, 1.28  # 128 and 64 frames, as encoders of inertial signals read
@@ -91,6 +98,27 @@ def skeleton_steps(modality, name: str, features: str = "angles") -> list:
     return steps
 
 
+def is_pose(modality) -> bool:
+    """Whether a modality is a sequence of joints in a picture, as found or normalised."""
+    return modality.kind == "sequence" and modality.channels == pose_channels() and modality.unit in POSE_UNITS
+
+
+def pose_steps(modality, name: str = "pose") -> list:
+    """Named steps that take eyes and ears, place and size out of a pose and fill what was not seen.
+
+    None of them learns from other trials. A pose that is normalised already was prepared by somebody and stays.
+
+    Parameters
+    ----------
+    modality : Modality
+    name : str
+    """
+    if modality.unit == BODY_UNIT:
+        return []
+    steps = {"face": MaskFace(name), "normalise": NormalisePose(name), "fill": FillPose(modality=name)}
+    return [(f"{step}_{name}", made) for step, made in steps.items()]
+
+
 def is_imu(modality) -> bool:
     """Whether a modality is a sequence of accelerations in m/s2, alone or with rotation rates in rad/s beside them."""
     layouts = {(ACC_CHANNELS, ACC_UNIT), (ACC_CHANNELS + GYRO_CHANNELS, IMU_UNIT)}
@@ -135,8 +163,8 @@ def imu_steps(sensors=("acc", "gyro"), rate_hz: float = IMU_RATE_HZ) -> list:
 def signal_steps(trials, name: str | None = None) -> list:
     """Named steps from recordings to what an encoder reads, without scaling and windows; none of them learns.
 
-    Inertial sensors go through :func:`imu_steps`, a skeleton is centred and scaled by body length and loses hands and
-    face, other sequences stay as they are.
+    Inertial sensors go through :func:`imu_steps`, a pose through :func:`pose_steps`, a skeleton is centred and scaled
+    by body length and loses hands and face, other sequences stay as they are.
 
     Parameters
     ----------
@@ -147,8 +175,10 @@ def signal_steps(trials, name: str | None = None) -> list:
     sensors = imu_sensors(trials)
     if sensors and name in (None, "imu"):
         return imu_steps(sensors)
-    found = [n for n, m in trials.modalities.items() if is_skeleton(m) and name in (None, n)]
-    return skeleton_steps(trials.modality(found[0]), found[0], "positions") if found else []
+    for own, m in trials.modalities.items():
+        if name in (None, own) and (is_skeleton(m) or is_pose(m)):
+            return skeleton_steps(m, own, "positions") if is_skeleton(m) else pose_steps(m, own)
+    return []
 
 
 def _as_fused(trials, sensors):
@@ -168,7 +198,8 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
     reads windows of 1.33 s of a skeleton (of other sequences: as many frames as the longest training trial has);
     classical models read summary statistics of the whole trial, ``minirocket`` its first 3.33 s (at 30 Hz where times
     are not known; no more frames than the longest training trial has). Waveforms are read whole, each channel scaled to
-    -1..1. How the skeleton settings were chosen: ``benchmarks/choose_settings.py``.
+    -1..1. How the skeleton settings were chosen: ``benchmarks/choose_settings.py``. A pose goes through
+    :func:`pose_steps` and is read in windows as a skeleton is.
 
     Inertial sensors ("acc" and "gyro" as recorded, at any rate) first go through :func:`imu_steps`. Networks and
     ``minirocket`` then read windows of 2.56 s all over the recording, since what is told by a fall or a walk may lie
@@ -216,7 +247,7 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
             _require_skeleton(trials, name, f"features '{features}'")
         if is_skeleton(m):
             require_z_up(trials, name)
-        steps += skeleton_steps(m, name, features) if is_skeleton(m) else []
+        steps += skeleton_steps(m, name, features) if is_skeleton(m) else pose_steps(m, name) if is_pose(m) else []
         if prepared != "statistics":
             steps += _scaling_steps(m, name, features, prepared)
     statistics = SpectralStatistics if any(is_imu(trials.modality(name)) for name in names) else SummaryStatistics
@@ -279,7 +310,7 @@ def _crop(m, name, prepared) -> Crop:
     longest = max((len(v) for v in m.values if v is not None), default=1)
     if prepared == "opening":
         return Crop(min(longest, round(OPENING_S * _rate_hz(m))), "first", modality=name)
-    if is_skeleton(m):
+    if is_skeleton(m) or is_pose(m):
         return Crop(round(WINDOW_S * _rate_hz(m)), "sliding", round(HOP_S * _rate_hz(m)), name)
     return Crop(longest, "last", modality=name)
 

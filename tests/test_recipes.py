@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from planted import planted_trials
 from planted_inertial import two_walks
+from sklearn.pipeline import Pipeline
 
 import gaitlib
 from gaitlib import models, recipes
@@ -237,6 +238,20 @@ def test_static_values_are_read_beside_inertial_sensors():
     age = gaitlib.TrialSet.from_arrays({"age": [[float(i)] for i in range(4)]}, subject=list("abcd")).modality("age")
     assert inputs(trials.with_modality("age", age), None) == {"age": (1,), "imu": (128, 6)}
     assert inputs(trials.with_modality("age", age), "extra_trees") == {"statistics": (8 * 15 + 6 + 1,)}
+
+
+def test_a_pose_is_made_alike_before_it_is_scaled_and_cut_and_only_once():
+    raw = gaitlib.project_to_pose(gaitlib.synthetic_trials(n_subjects=2, n_walks=1)[:6])
+    steps = recipes.steps_for(raw, "compact_gru")
+    assert list(steps.named_steps)[:5] == ["face_pose", "normalise_pose", "fill_pose", "scale_pose", "crop_pose"]
+    x = steps.fit_transform(raw).inputs["pose"]
+    assert np.isfinite(x).all() and x.shape[2] == 51
+    face = [raw.modality("pose").channels.index(f"left_ear_{part}") for part in "xy"]
+    assert (x[:, :, face] == 0).all()
+    ready = Pipeline(recipes.pose_steps(raw.modality("pose"))).fit_transform(raw)
+    assert list(recipes.steps_for(ready, "compact_gru").named_steps)[0] == "scale_pose"
+    np.testing.assert_array_equal(recipes.steps_for(ready, "compact_gru").fit_transform(ready).inputs["pose"], x)
+    assert [name for name, _ in recipes.signal_steps(raw)] == ["face_pose", "normalise_pose", "fill_pose"]
 
 
 def test_a_classifier_tells_walks_of_another_rate():
