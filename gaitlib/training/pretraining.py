@@ -12,6 +12,7 @@ from gaitlib.training.device import has_gpu
 from gaitlib.training.loop import STEPS_FOR_JIT
 
 UNITS = ("window", "recordings", "patch")
+STEPS_TO_TRACE = 4  # tracing takes seconds, which so short a training does not win back
 NOT_DECAYED = ("bias", "gamma", "beta", "token", "hidden")
 
 
@@ -150,6 +151,7 @@ def pretrain_network(network, batches, watched, settings, seed, jit=False, check
         loss="mse",
         weighted_metrics=[Correlation(network.output_shape[-1])],
         jit_compile=True if jit and n_steps >= STEPS_FOR_JIT and not has_gpu() else "auto",
+        run_eagerly=n_steps < STEPS_TO_TRACE,
     )
     network.optimizer.build(network.trainable_variables)  # in mixed precision it is wrapped in one that scales the loss
     state = _State(network)
