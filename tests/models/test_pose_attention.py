@@ -16,7 +16,8 @@ SMALL = {"patch": 4, "width": 8}
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [("pose_cross_attention", {}), *(("pose_attention_fusion", {"fusion": fusion}) for fusion in FUSIONS)],
+    [("pose_cross_attention", {})]
+    + [pytest.param("pose_attention_fusion", {"fusion": f}, marks=pytest.mark.slow) for f in FUSIONS],
 )
 def test_with_a_prior_they_keep_the_contract_of_builders(name, settings):
     check_builder(Builder(name, prior=PRIOR, **SMALL, **settings), SHAPE)

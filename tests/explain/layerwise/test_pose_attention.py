@@ -99,7 +99,10 @@ def test_gates_are_fixed_and_signals_share_by_what_they_add():
 @pytest.mark.parametrize(
     ("name", "settings"),
     [("pose_cross_attention", {})]
-    + [("pose_attention_fusion", {"fusion": f}) for f in ("gate", "squeeze", "add", "concatenate", "late")],
+    + [
+        pytest.param("pose_attention_fusion", {"fusion": f}, marks=pytest.mark.slow)
+        for f in ("gate", "squeeze", "add", "concatenate", "late")
+    ],
     ids=lambda v: v if isinstance(v, str) else v.get("fusion", ""),
 )
 def test_relevance_of_the_whole_adds_up_to_the_logit(name, settings):
