@@ -1,5 +1,7 @@
 """Scores over the number of labels that were learnt, a line a model."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -8,6 +10,7 @@ from gaitlib.plots.house_style import PALETTE, label, style
 
 MARKERS = "osD^vPX"
 LINES = ("-", "--", ":", "-.")
+LETTERS_AN_INCH = 10  # of a title
 SPREAD = 0.5  # of the models beside each other, in steps between two budgets
 
 
@@ -45,7 +48,8 @@ def label_budget_curves(table, of: str = "labelled people a class", title: str =
     models = list(dict.fromkeys(table["model"]))
     beside = SPREAD * (np.arange(len(models)) - (len(models) - 1) / 2) / max(len(models) - 1, 1)
     with style():
-        figure, axis = plt.subplots(figsize=(3.2 + 1.7 * max(len(budgets), 2), 4.4))
+        width = 3.2 + 1.7 * max(len(budgets), 2)
+        figure, axis = plt.subplots(figsize=(width, 4.4))
         if "chance" in table:
             axis.axhline(table["chance"].iloc[0], color="0.6", linewidth=1, linestyle=":")
         for i, model in enumerate(models):
@@ -57,7 +61,8 @@ def label_budget_curves(table, of: str = "labelled people a class", title: str =
         axis.set_xticks(range(len(budgets)), list(budgets))
         axis.set(xlabel=of, xlim=(-0.5, len(budgets) - 0.5), ylabel=_only(table, "measure") or "score")
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1), title="model")
-        figure.suptitle("\n".join(filter(None, [title or _only(table, "data"), _how(table)])), x=0.01, ha="left")
+        told = filter(None, [title or _only(table, "data"), _how(table)])
+        figure.suptitle("\n".join(fill(one, round(LETTERS_AN_INCH * width)) for one in told), x=0.01, ha="left")
     return figure
 
 
