@@ -5,6 +5,7 @@ Read fitted classifiers; take them from ``runs.classifier_for``, or hand in the 
 
 from gaitlib.explain.attribution import METHODS, Relevance, relevance
 from gaitlib.explain.importance import WHOLE, zero_out
+from gaitlib.explain.joint_shares import beside_prior, rank_agreement, share_of_joints
 from gaitlib.explain.layerwise.propagation import lrp
 from gaitlib.explain.layerwise.rules import (
     PRESETS,
@@ -41,6 +42,7 @@ __all__ = [
     "ZBox",
     "ZPlus",
     "area_table",
+    "beside_prior",
     "cascading_randomisation",
     "coefficient_of_variation",
     "curve_table",
@@ -51,9 +53,11 @@ __all__ = [
     "lrp",
     "predict_over_time",
     "prediction",
+    "rank_agreement",
     "relevance",
     "repeatability",
     "sanity_table",
+    "share_of_joints",
     "signature",
     "zero_out",
 ]
