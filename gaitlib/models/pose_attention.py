@@ -145,8 +145,8 @@ def pose_cross_attention(inputs, heads, prior=None, patch=8, width=48, guidance=
     ----------
     inputs, heads
     prior : sequence of float, optional
-        A weight a joint, in the order of the channels (:meth:`gaitlib.models.Prior.weights_for`). None: no second
-        stream and no attention, the temporal encoder alone.
+        A weight a joint, in the order of the channels (:meth:`gaitlib.models.Prior.weights_for`); joints without weight
+        are not attended to. None: no second stream and no attention, the temporal encoder alone.
     patch : int
         Frames of a step.
     width : int
@@ -278,25 +278,26 @@ def _tokens(x, mask, prior, patch, width):
     tokens = StepsOfJoints(patch, name="steps_of_joints")(JointWeights(prior, name="prior")(whole))
     tokens = JointPositions(len(prior), name="positions")(layers.Dense(width, name="embedding")(tokens))
     steps = StridedMask(patch, name="token_steps")(mask)
-    return tokens, EachJoint(len(prior), name="token_mask")(steps)
+    return tokens, EachJoint(prior, name="token_mask")(steps)
 
 
 @keras.saving.register_keras_serializable("gaitlib")
 class EachJoint(layers.Layer):
-    """A mask of steps, once for each joint: (batch, joints * steps)."""
+    """A mask of steps once for each joint, False for joints that weigh nothing: (batch, joints * steps)."""
 
-    def __init__(self, joints, **settings):
+    def __init__(self, weights, **settings):
         super().__init__(**settings)
-        self.joints = joints
+        self.weights_of_joints = tuple(float(w) for w in weights)
 
     def call(self, mask):
-        return ops.tile(mask, (1, self.joints))
+        weighs = np.repeat(np.greater(self.weights_of_joints, 0), mask.shape[1])
+        return ops.logical_and(ops.tile(mask, (1, len(self.weights_of_joints))), weighs)
 
     def compute_output_spec(self, mask):
-        return keras.KerasTensor((mask.shape[0], self.joints * mask.shape[1]), dtype="bool")
+        return keras.KerasTensor((mask.shape[0], len(self.weights_of_joints) * mask.shape[1]), dtype="bool")
 
     def get_config(self):
-        return {**super().get_config(), "joints": self.joints}
+        return {**super().get_config(), "weights": self.weights_of_joints}
 
 
 def _checked(prior, x) -> tuple:

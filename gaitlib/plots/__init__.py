@@ -10,6 +10,7 @@ from gaitlib.plots.gait_cycle import events_over_time, gait_cycle_curves
 from gaitlib.plots.gaps import optimism_gap
 from gaitlib.plots.house_style import save
 from gaitlib.plots.inertial import inertial_steps
+from gaitlib.plots.joints import joint_attention
 from gaitlib.plots.moving import MovingFigure, moving_stick_figure
 from gaitlib.plots.perturbation import perturbation_curves
 from gaitlib.plots.predictions import class_probabilities, dashboard, importance, prediction_over_time
@@ -41,6 +42,7 @@ __all__ = [
     "gait_cycle_curves",
     "importance",
     "inertial_steps",
+    "joint_attention",
     "joint_phase",
     "label_budget_curves",
     "learning_curves",

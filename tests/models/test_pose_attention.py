@@ -43,6 +43,9 @@ def test_a_joint_without_weight_reaches_the_network_through_the_walk_alone(name)
     np.testing.assert_array_equal(seen.predict(x, verbose=0), seen.predict(other, verbose=0))
     told = seen.predict(x, verbose=0)
     np.testing.assert_allclose(told, x * np.repeat(PRIOR, 3), rtol=1e-6)
+    if name == "pose_cross_attention":
+        mask = keras.Model(network.inputs, network.get_layer("token_mask").output).predict({"pose": x}, verbose=0)
+        np.testing.assert_array_equal(mask, [[True] * 12 + [False] * 6] * 2)
 
 
 BAD_PRIORS = [(1.0, 0.5), (1.0, 0.5, -1.0), (0.0, 0.0, 0.0), (1.0, np.nan, 0.0), {"a": (1, 1, 1)}, np.ones((2, 3))]
