@@ -76,12 +76,16 @@ def _write(runs, folder) -> Path:
     runs.save_tables(folder / "tables")
     for model in dict.fromkeys(run.model for run in runs.runs):
         (folder / "cards").mkdir(parents=True, exist_ok=True)
-        (folder / "cards" / f"{model}.md").write_text(runs.model_card(model), encoding="utf-8")
+        (folder / "cards" / f"{_file_name(model)}.md").write_text(runs.model_card(model), encoding="utf-8")
         if runs.classes:
-            plots.save(plots.confusion_matrices(runs, model), folder / "figures" / f"confusion_{model}.png")
+            plots.save(plots.confusion_matrices(runs, model), folder / "figures" / f"confusion_{_file_name(model)}.png")
     if runs.classes:
         plots.save(plots.per_subject(runs), folder / "figures" / "per_subject.png")
     return folder
+
+
+def _file_name(text) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text)
 
 
 def _estimate(study, trials, models) -> pd.DataFrame:
@@ -127,7 +131,7 @@ def _predict(told) -> None:
     draw = plots.dashboard if "skeleton" in trials.modalities else plots.class_probabilities
     for i in np.flatnonzero(~seen):
         figure = draw(told_by(model, trials[i : i + 1], model.builder().name))
-        plots.save(figure, folder / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', trials.ids[i])}.png")
+        plots.save(figure, folder / f"{_file_name(trials.ids[i])}.png")
     print(f"{table.to_string(index=False)}\n\nin {folder}")
     if seen.any():
         print(f"{seen.sum()} of {len(seen)} are of people whom the model has learnt from: of them this shows nothing")

@@ -15,7 +15,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.models import Builder, Prior
 from gaitlib.training import Training
 
-KEYS = ("name", "data", "models", "protocols", "training", "heads", "results", "seed", "n_jobs")
+KEYS = ("name", "data", "pose", "models", "protocols", "training", "heads", "results", "seed", "n_jobs")
 MODEL_KEYS = ("model", "parameters", "prior", "training", "heads")
 LOADERS = {
     name: getattr(room, name)
@@ -42,6 +42,8 @@ class Study:
         Name of the function that gives the trials.
     data : dict
         Its arguments.
+    pose : dict or None
+        Arguments of :func:`gaitlib.project_to_pose`, where skeletons are to be seen as a pose.
     models : dict of str to dict
         As written, by name; :meth:`classifiers` makes them.
     protocols : list of Protocol
@@ -52,6 +54,7 @@ class Study:
     name: str
     loader: str
     data: dict
+    pose: dict | None
     models: dict
     protocols: list
     results: Path
@@ -60,7 +63,8 @@ class Study:
 
     def trials(self):
         """The recordings."""
-        return LOADERS[self.loader](**self.data)
+        trials = LOADERS[self.loader](**self.data)
+        return trials if self.pose is None else datasets.project_to_pose(trials, **self.pose)
 
     def classifiers(self, trials) -> dict[str, GaitClassifier]:
         """The models, not trained; priors are told for the joints of the trials."""
@@ -151,10 +155,15 @@ class _Checked:
             inspect.signature(LOADERS[loader]).bind(**data)
         except TypeError as error:
             raise self.wrong(("data",), f"{loader}: {error}") from error
+        pose = content.get("pose")
+        if pose is not None:
+            taken = [name for name in _arguments(datasets.project_to_pose) if name != "trials"]
+            self.keys(self.mapping(pose, ("pose",)), taken, ("pose",), "project_to_pose")
         return Study(
             name,
             loader,
             data,
+            pose,
             self.models(content),
             self.protocols(content.get("protocols", ["LeaveOneSubjectOut"])),
             Path(content.get("results") or Path("results") / name),

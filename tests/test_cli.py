@@ -12,6 +12,7 @@ import gaitlib
 from gaitlib.cli import main
 from gaitlib.datasets import write_azure_pressure
 
+CONFIGS = Path(__file__).parents[1] / "configs"
 STUDY = """\
 data: {loader: synthetic_trials, n_subjects: 3, n_walks: 1}
 models: [extra_trees, majority]
@@ -53,6 +54,15 @@ def test_a_dry_run_estimates_and_leaves_nothing(study, tmp_path, capsys):
     told = capsys.readouterr().out
     assert re.search(r"leave-one-subject-out\s+majority\s+3\s+\d+\s+6", told)
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda f: f.stem)
+def test_every_study_that_ships_runs(file, tmp_path):
+    small = ["data.n_subjects=2", "data.n_walks=1", "n_jobs=1", f"results={tmp_path}"]
+    epochs = ["training.epochs=1"] if "pose:" in file.read_text() else ["models.compact_gru.training.epochs=1"]
+    assert main(["run", str(file), *[f"--set={change}" for change in small + epochs]]) == 0
+    assert (tmp_path / "tables" / "models.csv").exists()
 
 
 @pytest.mark.slow

@@ -136,6 +136,14 @@ def test_a_prior_is_told_for_the_joints_of_the_trials(tmp_path):
         read_study(written(tmp_path, text + "{normal: {pelvis: 1}}\n"))
 
 
+def test_skeletons_may_be_seen_as_a_pose(tmp_path):
+    file = written(tmp_path, GOOD + "pose: {view: [side, front], noise: 0}\n")
+    trials = read_study(file, ["data.n_subjects=1", "data.n_walks=1"]).trials()
+    assert set(trials.table["view"]) == {"side", "front"} and "skeleton" not in trials.modalities
+    with pytest.raises(GaitDataError, match="line 18: 'viw' is no key of project_to_pose; did you mean view"):
+        read_study(written(tmp_path, GOOD + "pose: {viw: side}\n"))
+
+
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda f: f.stem)
 def test_every_study_that_ships_can_be_read(file):
     assert read_study(file).models
