@@ -31,6 +31,8 @@ class _BeatFeatures(WindowFeatures):
 
     def _tell(self, place, channels, values, rate_hz):
         nk, signal = neurokit(), values[:, _channel(place, channels, self.channel)]
+        if len(signal) / rate_hz < FEWEST_INTERVALS * INTERVAL_S[0]:  # neurokit2 fails on less than a beat
+            return None
         try:
             beats_s = np.asarray(self._beats(nk, signal, rate_hz)) / rate_hz
         except FOUND_NOTHING:

@@ -131,7 +131,7 @@ def synthetic_imu(
     --------
     >>> trials = synthetic_imu(n_subjects=2, datasets=["synthetic_waist"], n_recordings=1, seconds=2)
     >>> len(trials), trials.ids[0], trials.modality("acc").values[0].shape
-    (8, 'synthetic_waist/p01_run1', (400, 3))
+    (8, 'synthetic_waist/p01_running1', (400, 3))
     """
     _check(n_subjects, datasets, activities, n_recordings, seconds)
     made = [
