@@ -63,7 +63,7 @@ def main(data, store="results/prior_controls", n_shuffles=20):
         print(f"{name:<28} {_score(runs):.3f}   {time.time() - began:5.0f} s", flush=True)
     runs = gaitlib.benchmark(models, pose, protocols, store, progress=False, n_jobs=2)
     for each in (in_space, runs):
-        print(each.table()[["model", "accuracy", "low", "high", "worst", "macro F1"]].to_string(), flush=True)
+        print(each.table()[["model", "accuracy", "low", "high", "worst subject", "macro F1"]].to_string(), flush=True)
     table = runs.per_subject().mean()
     scores = {model: float(table[model].iloc[0]) for model in models}
     shuffled = [score for name, score in scores.items() if "shuffle" in name]

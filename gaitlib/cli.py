@@ -92,8 +92,8 @@ def _estimate(study, trials, models) -> pd.DataFrame:
     """A row a model and protocol: folds, parameters, seconds of the first fold, hours of all."""
     rows = []
     for protocol in study.protocols:
-        folds = protocol.folds(trials)
         for name, model in models.items():
+            folds = protocol.folds(trials.judged_by(model.primary))
             cost = train_fold(model, trials, folds[0], study.seed).resources
             rows.append(
                 {

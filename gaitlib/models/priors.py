@@ -24,7 +24,14 @@ REGIONS = {
     "ankle": (("ankle",),),
     "foot": (("foot", "heel", "foot_index"), ("ankle",)),
 }
-FACE = ("eye", "ear", "eye_inner", "eye_outer", "mouth")  # masked everywhere: they tell the camera, not the walk
+FACE = (
+    "eye",
+    "ear",
+    "eye_inner",
+    "eye_outer",
+    "mouth_left",
+    "mouth_right",
+)  # masked everywhere: they tell the camera, not the walk
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,11 @@ import pytest
 
 from gaitlib import GaitDataError
 from gaitlib.models.priors import REGIONS, Prior, joints_of
-from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, KINECT_V2_JOINTS
+from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, COCO_JOINTS, KINECT_V2_JOINTS, MEDIAPIPE_JOINTS
 
-LIMBS = [f"{side}_{j}" for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")]
-COCO = ["nose", *(f"{side}_{part}" for part in ("eye", "ear") for side in ("left", "right")), *LIMBS]
-FACE = COCO[1:5]
-MEDIAPIPE = ["nose", "left_eye_inner", "right_eye_inner", "left_mouth", "right_mouth", *LIMBS]
-MEDIAPIPE += [f"{side}_{j}" for j in ("heel", "foot_index") for side in ("left", "right")]
-LAYOUTS = {"coco": COCO, "kinect v2": KINECT_V2_JOINTS, "azure": AZURE_KINECT_JOINTS, "mediapipe": MEDIAPIPE}
+COCO = list(COCO_JOINTS)
+FACE = [*COCO[1:5], "left_eye_inner", "right_eye_outer", "mouth_left", "mouth_right"]
+LAYOUTS = {"coco": COCO, "kinect v2": KINECT_V2_JOINTS, "azure": AZURE_KINECT_JOINTS, "mediapipe": MEDIAPIPE_JOINTS}
 CLINICAL = Prior({"pelvis": 1.0, "hip": 1.0, "knee": 0.5, "ankle": 0.5}, "clinical")
 
 
