@@ -70,7 +70,7 @@ def main(data, store="results/prior_controls", n_shuffles=20):
     if shuffled:
         rank = 1 + sum(score >= scores["prior: clinical"] for score in shuffled)
         print(f"the prior is number {rank} among itself and {len(shuffled)} shuffles of it")
-    print(runs.compare().to_string())
+    print(runs.compare())
 
 
 def _score(runs) -> float:

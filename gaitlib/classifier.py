@@ -52,6 +52,8 @@ class GaitClassifier(ClassifierMixin, GaitEstimator):
         Seconds, peak memory, CPU use, parameters, epochs.
     fitted_on_, watched_ : tuple of str
         Ids of the trials that it learnt from and of those that stopped it.
+    fitted_subjects_ : tuple of str
+        Whose these are.
 
     Examples
     --------

@@ -186,6 +186,7 @@ LEARNT = {
     "resources_": _are_resources,
 }
 LEARNT_BY_SOME = {
+    "fitted_subjects_": _are_ids,  # files of earlier versions have none
     "started_from_": _are_origins,
     "classes_": _are_classes,
     "recorded_": is_recorded,

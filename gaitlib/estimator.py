@@ -90,6 +90,8 @@ class GaitEstimator(BaseEstimator):
             self.classes_ = np.array(self.heads_[self.primary].classes)
         self.fitted_on_ = tuple(trials.ids)
         self.watched_ = () if validation is None else tuple(validation.ids)
+        watched_people = () if validation is None else validation.subjects
+        self.fitted_subjects_ = tuple(dict.fromkeys([*trials.subjects, *watched_people]))
         keras.utils.set_random_seed(self.seed)
         with ResourceMonitor() as monitor:
             starts = started(self.stages(), trials, unlabelled, self.seed)

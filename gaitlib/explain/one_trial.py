@@ -98,9 +98,10 @@ def told_by(classifier, trial: TrialSet, model: str) -> Prediction:
 
 
 def has_seen(classifier, trials: TrialSet) -> np.ndarray:
-    """Whether a fitted classifier or one of its steps has learnt from the subject of each trial, bool (n,)."""
+    """Whether a classifier, its steps or the encoder it started from learnt from the subject of each trial, (n,)."""
     steps = [step for _, step in classifier.steps_.steps]
-    people = {person for step in steps for person in getattr(step, "fitted_subjects_", ())}
+    people = {person for one in (classifier, *steps) for person in getattr(one, "fitted_subjects_", ())}
+    people.update(*(whose for _, _, whose, _ in getattr(classifier, "started_from_", [])))
     return np.isin(trials.subjects, list(people)) | np.isin(trials.ids, classifier.fitted_on_)
 
 
