@@ -16,7 +16,7 @@ from gaitlib.models import Builder, Prior
 from gaitlib.training import Training
 
 KEYS = ("name", "data", "pose", "models", "protocols", "training", "heads", "results", "seed", "n_jobs")
-MODEL_KEYS = ("model", "parameters", "prior", "training", "heads")
+MODEL_KEYS = ("model", "parameters", "prior", "controls", "training", "heads")
 LOADERS = {
     name: getattr(room, name)
     for room in (datasets, synthetic)
@@ -67,8 +67,13 @@ class Study:
         return trials if self.pose is None else datasets.project_to_pose(trials, **self.pose)
 
     def classifiers(self, trials) -> dict[str, GaitClassifier]:
-        """The models, not trained; priors are told for the joints of the trials."""
-        return {name: _classifier(name, told, trials) for name, told in self.models.items()}
+        """The models, not trained; priors are told for the joints of the trials, with the controls asked for."""
+        made = {}
+        for name, told in self.models.items():
+            for control, prior in _priors(name, told, trials).items():
+                model = Builder(told["model"], **(told.get("parameters") or {}), **prior)
+                made[f"{name}{control}"] = GaitClassifier(model, training=told["training"], heads=told.get("heads"))
+        return made
 
 
 def read_study(path, changes=()) -> Study:
@@ -194,6 +199,10 @@ class _Checked:
                 )
             if told.get("prior"):
                 told["prior"] = self.prior(told["prior"], (*place, "prior"))
+            if told.get("controls") is not None:
+                self.count(told["controls"], (*place, "controls"), 0)
+                if not told.get("prior"):
+                    raise self.wrong((*place, "controls"), "'controls' are those of a prior, and there is none")
             own = told.get("training") is not common.get("training")
             told["training"] = self.settings(
                 {**(common.get("training") or {}), **(told.get("training") or {})},
@@ -262,11 +271,16 @@ def _arguments(function) -> list[str]:
     return [name for name in inspect.signature(function).parameters if name != "self"]
 
 
-def _classifier(name, told, trials) -> GaitClassifier:
-    parameters = dict(told.get("parameters") or {})
-    if told.get("prior") is not None:
-        reads = [m for m in trials.modalities.values() if m.kind == "sequence"]
-        if len(reads) != 1:
-            raise GaitDataError(f"model '{name}': a prior needs trials with one sequence, not {len(reads)}")
-        parameters["prior"] = told["prior"].weights_for(reads[0].channels)
-    return GaitClassifier(Builder(told["model"], **parameters), training=told["training"], heads=told.get("heads"))
+def _priors(name, told, trials) -> dict[str, dict]:
+    """The prior of a model for the joints of these trials, and its controls by the end of their names."""
+    prior = told.get("prior")
+    if prior is None:
+        return {"": {}}
+    reads = [m for m in trials.modalities.values() if m.kind == "sequence"]
+    if len(reads) != 1:
+        raise GaitDataError(f"model '{name}': a prior needs trials with one sequence, not {len(reads)}")
+    made = {"": {"prior": prior.weights_for(reads[0].channels)}}
+    if told.get("controls") is not None:
+        every = prior.controls(reads[0].channels, told["controls"])
+        made |= {f", {control}": {"prior": weights} for control, weights in every.items() if control != prior.name}
+    return made

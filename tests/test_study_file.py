@@ -136,6 +136,21 @@ def test_a_prior_is_told_for_the_joints_of_the_trials(tmp_path):
         read_study(written(tmp_path, text + "{normal: {pelvis: 1}}\n"))
 
 
+def test_a_prior_brings_its_controls(tmp_path):
+    channels = [f"{joint}_{axis}" for joint in ("head", "left_hip", "right_hip") for axis in "xyz"]
+    trials = TrialSet.from_arrays({"skeleton": [np.ones((9, 9))]}, channels={"skeleton": channels}, subject=["a"])
+    text = "data: {path: a}\nmodels:\n  clinic:\n    model: pose_cross_attention\n    controls: 1\n"
+    made = read_study(written(tmp_path, text + "    prior: {pelvis: 1.0}\n")).classifiers(trials)
+    priors = {name: model.builder().parameters["prior"] for name, model in made.items()}
+    assert priors["clinic"] == (0, 1, 1) and priors["clinic, off"] is None
+    assert priors["clinic, wrong region"] == priors["clinic, shuffle 1"] == (2, 0, 0)
+    assert priors["clinic, uniform"] == pytest.approx((2 / 3,) * 3) and len(made) == 5
+    with pytest.raises(GaitDataError, match="line 5: 'controls' are those of a prior"):
+        read_study(written(tmp_path, text))
+    with pytest.raises(GaitDataError, match="line 5: 'controls' is a whole number from 0"):
+        read_study(written(tmp_path, text.replace("1", "none") + "    prior: {pelvis: 1.0}\n"))
+
+
 def test_skeletons_may_be_seen_as_a_pose(tmp_path):
     file = written(tmp_path, GOOD + "pose: {view: [side, front], noise: 0}\n")
     trials = read_study(file, ["data.n_subjects=1", "data.n_walks=1"]).trials()
