@@ -87,6 +87,7 @@ def test_validation_subjects_are_not_learnt_from(fitted, tiny_trials):
     assert set(fitted.steps_["scale"].fitted_on_) == set(fitted.fitted_on_)
 
 
+@pytest.mark.slow
 def test_another_seed_draws_other_first_weights(tiny_trials):
     def first_weights(seed):
         training = Training(epochs=1, learning_rate=0.0, schedule=None)  # nothing is learnt: they stay as drawn
@@ -458,6 +459,7 @@ def accuracy_without(modality_dropout, walks):
     return model.score(walks), *(model.score(without(walks, name)) for name in ("skeleton", "pressure"))
 
 
+@pytest.mark.slow
 def test_modality_dropout_is_the_remedy_for_a_missing_modality(walks):
     """Measured over four seeds: without the skeleton 0.17 (chance), with the remedy 0.61 or more."""
     whole, by_pressure, by_skeleton = accuracy_without(0.0, walks)
@@ -469,6 +471,7 @@ def test_modality_dropout_is_the_remedy_for_a_missing_modality(walks):
     assert by_skeleton > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", gaitlib.models.available(reads=("sequence", "image"), prepared="windows"))
 def test_every_fusion_learns_and_predicts_with_either_modality_missing(name, walks, tmp_path):
     holes = without(without(walks, "skeleton", [0, 5, 20]), "pressure", [1, 7, 21])

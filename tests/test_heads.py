@@ -62,6 +62,7 @@ def fitted(trials):
 # -- learning --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_second_head_of_weight_0_changes_no_bit_of_the_first(trials):
     alone = small().fit(trials)
     beside = small(["label", "limp"], Training(epochs=2, batch_size=8, head_weights={"limp": 0})).fit(trials)
@@ -71,6 +72,7 @@ def test_a_second_head_of_weight_0_changes_no_bit_of_the_first(trials):
     assert not np.array_equal(alone.predict_proba(trials), small(["label", "limp"]).fit(trials).predict_proba(trials))
 
 
+@pytest.mark.slow
 def test_what_stands_where_a_target_is_missing_changes_no_weight(trials, fitted):
     samples = fitted._labelled(fitted.steps_.transform(trials), trials, None)
     missing = {name: samples.weight[name] == 0 for name in HEADS}

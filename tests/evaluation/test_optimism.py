@@ -120,6 +120,7 @@ def test_shuffled_labels_find_a_step_that_reads_the_label(tiny_trials, tmp_path)
     assert verdicts == {"trees": "ok", "cheat": "suspect"}
 
 
+@pytest.mark.slow
 def test_shuffled_labels_are_no_alarm_where_each_subject_has_one_label(tmp_path):
     """Patients against controls: a shuffle within subjects would change nothing."""
     trials = planted_trials(n_subjects=8, n_walks=2, seed=4)

@@ -82,6 +82,7 @@ def test_class_effect_is_found_by_both(tmp_path):
     assert accuracy[LOSO] > 0.9
 
 
+@pytest.mark.slow
 def test_nothing_planted_nothing_found(tmp_path):
     accuracy = accuracies(tmp_path, signature=0.0, class_effect=0.0)
     assert accuracy[RANDOM] < 0.4

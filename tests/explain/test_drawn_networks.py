@@ -107,6 +107,7 @@ def summary(asked):
     return f"{explained} explained, {len(asked) - explained} refused, {left_out} samples left out; largest: {told}"
 
 
+@pytest.mark.slow
 def test_fifteen_drawn_networks_are_explained_as_by_the_reference_or_refused(step_by_step):
     asked = [Asked(seed) for seed in range(15)]
     print(summary(asked))

@@ -233,6 +233,7 @@ def test_a_model_that_reads_pressure_only_has_nothing_to_be_tested_on(walks, tmp
         robustness(runs)
 
 
+@pytest.mark.slow
 def test_only_networks_of_several_modalities_meet_a_missing_one(walks, accuracies, tmp_path):
     both = clone(TREES).set_params(steps=make_pipeline(SummaryStatistics(["skeleton", "pressure"])))
     run = Run("both", LOSO, NEW_PERSON, [fold_of("both", both, walks, walks.subjects == "subject01", tmp_path)])

@@ -160,6 +160,7 @@ class Remembers(GaitClassifier):
         return super().fit(trials, y, validation)
 
 
+@pytest.mark.slow
 def test_labels_are_shuffled_among_walks_and_explanations_change(trials):
     """Two trials a walk keep one label; the same classes are there as often."""
     train = trials[trials.subjects < "s2"]
