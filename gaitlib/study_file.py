@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -15,7 +15,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.models import Builder, Prior
 from gaitlib.training import Training
 
-KEYS = ("name", "data", "pose", "models", "protocols", "training", "heads", "results", "seed", "n_jobs")
+KEYS = ("name", "data", "modalities", "pose", "models", "protocols", "training", "heads", "results", "seed", "n_jobs")
 MODEL_KEYS = ("model", "parameters", "prior", "controls", "training", "heads")
 LOADERS = {
     name: getattr(room, name)
@@ -42,6 +42,8 @@ class Study:
         Name of the function that gives the trials.
     data : dict
         Its arguments.
+    modalities : list of str or None
+        Those that are kept; None for all.
     pose : dict or None
         Arguments of :func:`gaitlib.project_to_pose`, where skeletons are to be seen as a pose.
     models : dict of str to dict
@@ -54,6 +56,7 @@ class Study:
     name: str
     loader: str
     data: dict
+    modalities: list | None
     pose: dict | None
     models: dict
     protocols: list
@@ -61,9 +64,16 @@ class Study:
     seed: int = 0
     n_jobs: int = 1
 
-    def trials(self):
-        """The recordings."""
+    def recordings(self):
+        """What the loader gives, of all modalities or those asked for."""
         trials = LOADERS[self.loader](**self.data)
+        return replace(
+            trials, modalities={name: trials.modality(name) for name in self.modalities or trials.modalities}
+        )
+
+    def trials(self):
+        """What the models read: the recordings, or the pose in a picture of them."""
+        trials = self.recordings()
         return trials if self.pose is None else datasets.project_to_pose(trials, **self.pose)
 
     def classifiers(self, trials) -> dict[str, GaitClassifier]:
@@ -160,6 +170,9 @@ class _Checked:
             inspect.signature(LOADERS[loader]).bind(**data)
         except TypeError as error:
             raise self.wrong(("data",), f"{loader}: {error}") from error
+        modalities = content.get("modalities")
+        if modalities is not None and not (isinstance(modalities, list) and modalities):
+            raise self.wrong(("modalities",), f"expected a list of names such as [skeleton], got {modalities!r}")
         pose = content.get("pose")
         if pose is not None:
             taken = [name for name in _arguments(datasets.project_to_pose) if name != "trials"]
@@ -168,6 +181,7 @@ class _Checked:
             name,
             loader,
             data,
+            modalities,
             pose,
             self.models(content),
             self.protocols(content.get("protocols", ["LeaveOneSubjectOut"])),

@@ -159,6 +159,15 @@ def test_skeletons_may_be_seen_as_a_pose(tmp_path):
         read_study(written(tmp_path, GOOD + "pose: {viw: side}\n"))
 
 
+def test_modalities_may_be_left_out(tmp_path):
+    file = written(tmp_path, GOOD + "modalities: [pressure]\n")
+    assert list(read_study(file, ["data.n_subjects=1", "data.n_walks=1"]).trials().modalities) == ["pressure"]
+    with pytest.raises(GaitDataError, match=r"line 18: expected a list of names such as \[skeleton\], got 'pressure'"):
+        read_study(written(tmp_path, GOOD + "modalities: pressure\n"))
+    with pytest.raises(GaitDataError, match="emg"):
+        read_study(file, ["data.n_subjects=1", "data.n_walks=1", "modalities=[emg]"]).trials()
+
+
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda f: f.stem)
 def test_every_study_that_ships_can_be_read(file):
     assert read_study(file).models
