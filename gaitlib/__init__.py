@@ -17,6 +17,7 @@ _WHERE = {
     "load_pose": "gaitlib.datasets",
     "load_trials": "gaitlib.datasets",
     "load_empatica_e4": "gaitlib.datasets",
+    "pose_from_video": "gaitlib.datasets",
     "project_to_pose": "gaitlib.datasets",
     "synthetic_imu": "gaitlib.datasets.synthetic",
     "synthetic_physiology": "gaitlib.datasets.synthetic",

@@ -33,16 +33,16 @@ import io
 import numbers
 import posixpath
 import time
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
+from gaitlib.datasets.tools import pose_people
 from gaitlib.datasets.tools.files import FileTree, open_tree
 from gaitlib.datasets.tools.imu_files import numbers_or_text
 from gaitlib.datasets.tools.number_tables import REMEDY
-from gaitlib.datasets.tools.pose_files import Detections, find_clips, read_clip
-from gaitlib.datasets.tools.pose_people import walker
+from gaitlib.datasets.tools.pose_files import CLIP_ENDINGS, Detections, find_clips, read_clip
 from gaitlib.datasets.tools.written_folder import synthetic_marks
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing.repair import FEWEST_FRAMES
@@ -65,19 +65,19 @@ def recognises(names: list[str]) -> bool:
     return any(PurePosixPath(name).name == TABLE for name in names)
 
 
-def load_pose(path, table=None, rate_hz=None, skip_bad: bool = False) -> TrialSet:
+def load_pose(path, table=None, rate_hz=None, skip_bad: bool = False, walker="furthest") -> TrialSet:
     """Load clips of pose; :func:`gaitlib.load_trials` does so without options.
 
     Whatever the detector, a clip becomes the 17 joints of COCO of one person. A joint that was not found (without
     confidence, or at 0, 0, as detectors write it) is NaN with confidence 0. Of several people the one who moves
-    furthest, relative to their size, is taken (:func:`gaitlib.datasets.tools.pose_people.walker`). Frames in which this
-    person was not found are kept as missing, at the ends of a clip they are cut; the report counts both, and the clips
-    with several people. Confidences slightly above 1 become 1.
+    furthest, relative to their size, is taken, or the largest (:func:`gaitlib.datasets.tools.pose_people.walker`).
+    Frames in which this person was not found are kept as missing, at the ends of a clip they are cut; the report counts
+    both, and the clips with several people. Confidences slightly above 1 become 1.
 
     Parameters
     ----------
     path : str or Path
-        A folder or .zip of clips.
+        A folder or .zip of clips, or the .json or .csv of a single one, whose name is then its subject's, too.
     table : str, Path or pandas.DataFrame, optional
         The table of clips. Default: ``clips.csv`` in the folder; names of clips are relative to where it is.
     rate_hz : float, optional
@@ -85,6 +85,8 @@ def load_pose(path, table=None, rate_hz=None, skip_bad: bool = False) -> TrialSe
         ``rate_hz`` of the table tells it.
     skip_bad : bool
         Leave bad clips out and list them in the report. By default the first bad clip raises.
+    walker : {"furthest", "largest"}
+        Which of several people is taken; "largest" where somebody walks on the spot, as on a treadmill.
 
     Returns
     -------
@@ -100,10 +102,19 @@ def load_pose(path, table=None, rate_hz=None, skip_bad: bool = False) -> TrialSe
     """
     if rate_hz is not None and not (isinstance(rate_hz, numbers.Real) and 0 < rate_hz < np.inf):
         raise GaitDataError(f"rate_hz must be a number above 0, not {rate_hz!r}")
-    return load(open_tree(path), skip_bad, table, rate_hz)
+    file = Path(path).expanduser()
+    if file.suffix.lower() not in CLIP_ENDINGS or not file.is_file():
+        return load(open_tree(path), skip_bad, table, rate_hz, walker)
+    tree = FileTree(file.parent, [file.name], (), {file.name: file.stat().st_size})
+    return load(tree, skip_bad, one_clip(file.stem) if table is None else table, rate_hz, walker)
 
 
-def load(tree: FileTree, skip_bad: bool = False, table=None, rate_hz=None) -> TrialSet:
+def one_clip(name: str) -> pd.DataFrame:
+    """The table of clips of a single one, of whom nothing is known."""
+    return pd.DataFrame({"clip": [name], "subject": [name], "label": [""]})
+
+
+def load(tree: FileTree, skip_bad: bool = False, table=None, rate_hz=None, walker="furthest") -> TrialSet:
     """Read the clips of a tree: :func:`load_pose`."""
     began = time.perf_counter()
     told, where, folder = _read_table(tree, table)
@@ -121,7 +132,7 @@ def load(tree: FileTree, skip_bad: bool = False, table=None, rate_hz=None) -> Tr
             if key not in clips:
                 raise GaitDataError(f"{where}, row {i + 2}: there is no clip '{clip}'; add it, or take the row out")
             files = [folder + name for name in clips.pop(key)]
-            made.append(_make_clip(tree, files, told.iloc[i], rate_hz, row))
+            made.append(_make_clip(tree, files, told.iloc[i], rate_hz, walker, row))
             kept.append(i)
         except GaitDataError as error:
             _skip(row, error, skip_bad)
@@ -202,12 +213,12 @@ def _checked_table(told, where) -> pd.DataFrame:
     return told
 
 
-def _make_clip(tree, files, told, rate_hz, row) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _make_clip(tree, files, told, rate_hz, rule, row) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values (frames, 51), frame numbers and times of one clip; counts go into its row of the report."""
     size = tuple(told.get(side, np.nan) for side in NUMBERS[1:])
     found = read_clip(tree, files, size if np.isfinite(size).all() else None)
     detected_s = _times(row["file"], found, told.get("rate_hz", np.nan), rate_hz)
-    chosen, n_people = walker(detected_s, found.keypoints)
+    chosen, n_people = pose_people.walker(detected_s, found.keypoints, rule)
     seen, time_s, keypoints = found.frame[chosen], detected_s[chosen], found.keypoints[chosen]
     if len(seen) < FEWEST_FRAMES:
         raise GaitDataError(

@@ -22,7 +22,12 @@ KEPT_AS_THEY_ARE = {  # counted by some layouts
     "dead_gyroscope": "recordings whose gyroscope is dead, without it",
     "converted": "recordings converted to other units",
     "unseen": "clips with frames that do not show the walker, kept as missing",
-    "others": "clips with several people, of whom the one who moves furthest is kept",
+    "others": "clips with several people, of whom one is kept",
+    "nobody": "videos with frames in which nobody was found",
+    "cuts": "videos with a cut, of which the longest shot is kept",
+    "rotated": "videos turned upright, as their rotation flag says",
+    "variable_rate": "videos of a variable frame rate, with the time of each frame",
+    "outside": "clips that show the walker partly, with the joints beyond the picture's edges missing",
 }
 
 
@@ -44,7 +49,9 @@ class LoadReport:
         Inertial recordings add ``filled`` (frames with missing values that were filled), ``rounded_times`` (repeated
         times that were replaced), ``saturated`` (frames), ``dead_gyroscope`` and ``converted`` (1 where it is so).
         Clips of pose add ``missing`` (joints that were not found), ``unseen`` (frames within the clip in which the
-        walker was not found) and ``others`` (1 where there are several people).
+        walker was not found) and ``others`` (1 where there are several people). Videos add ``nobody`` (frames in which
+        nobody was found), ``cuts``, ``rotated`` and ``variable_rate`` (1 where it is so) and ``outside`` (frames in
+        which the walker is partly out of the picture).
     ignored : list of str
         Files that do not belong to the layout.
     seconds : float

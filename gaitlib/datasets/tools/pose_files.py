@@ -21,6 +21,7 @@ from gaitlib.trials.conventions import (
 
 OPENPOSE = re.compile(r"(\d+)_keypoints\.json$", re.IGNORECASE)
 ALPHAPOSE = "alphapose-results.json"  # bears no name of a clip: its folder does
+CLIP_ENDINGS = (".json", ".csv")
 HALPE_136 = 136  # joints, of which the first are those of Halpe-26
 COCO_LIKE = {3 * len(COCO_JOINTS): COCO_JOINTS, 3 * len(HALPE_JOINTS): HALPE_JOINTS, 3 * HALPE_136: HALPE_JOINTS}
 OPENPOSE_LIKE = {3 * len(BODY_25_JOINTS): BODY_25_JOINTS, 3 * len(COCO_18_JOINTS): COCO_18_JOINTS}
@@ -72,7 +73,7 @@ def find_clips(names) -> dict[str, list[str]]:
             kind = clip = str(path.parent)
         elif path.name.lower() == ALPHAPOSE and len(path.parts) > 1:
             kind, clip = name, str(path.parent)
-        elif path.suffix.lower() in (".json", ".csv"):
+        elif path.suffix.lower() in CLIP_ENDINGS:
             kind, clip = name, str(path.with_suffix(""))
         else:
             continue
