@@ -1,6 +1,7 @@
 """``python -m gaitlib run | show | predict``: studies without a notebook, on machines without a screen."""
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,11 +11,13 @@ import pandas as pd
 
 from gaitlib import plots
 from gaitlib.classifier import GaitClassifier
-from gaitlib.datasets import load_trials
+from gaitlib.datasets import frames_at, load_trials, pose_from_video, video
 from gaitlib.errors import GaitDataError
 from gaitlib.evaluation import benchmark
 from gaitlib.evaluation.fold import train_fold
+from gaitlib.explain import distance_from_learnt, relevance
 from gaitlib.explain.one_trial import has_seen, told_by
+from gaitlib.plots.house_style import label
 from gaitlib.results import open_runs
 from gaitlib.study_file import read_study
 
@@ -51,7 +54,13 @@ def _parser():
     show.set_defaults(command=_show)
     predict = commands.add_parser("predict", help="what a saved model says of new recordings")
     predict.add_argument("model", help="folder of GaitClassifier.save")
-    predict.add_argument("recordings", help="a folder or .zip in a layout that load_trials knows")
+    predict.add_argument(
+        "recordings", help="a folder or .zip in a layout that load_trials knows; a video, or a folder of videos"
+    )
+    predict.add_argument(
+        "--weights", default=os.environ.get("GAITLIB_WEIGHTS", video.MODEL), metavar="FILE",
+        help="of MediaPipe's Pose Landmarker, for videos; default $GAITLIB_WEIGHTS, else %(default)s",
+    )  # fmt: skip
     predict.add_argument("--results", default="results/predictions", help="where table and pictures go")
     predict.set_defaults(command=_predict)
     return parser
@@ -120,7 +129,9 @@ def _show(told) -> None:
 
 
 def _predict(told) -> None:
-    model, trials, folder = GaitClassifier.load(told.model), load_trials(told.recordings), Path(told.results)
+    model, folder = GaitClassifier.load(told.model), Path(told.results)
+    filmed = video.holds_videos(told.recordings)
+    trials = pose_from_video(told.recordings, told.weights) if filmed else load_trials(told.recordings)
     proba = pd.DataFrame(model.predict_proba(trials), columns=model.classes_)
     seen = has_seen(model, trials)
     table = pd.DataFrame({"trial": trials.ids, "predicted": model.predict(trials), "of a known person": seen}).join(
@@ -130,8 +141,44 @@ def _predict(told) -> None:
     table.to_csv(folder / "predictions.csv", index=False)
     draw = plots.dashboard if "skeleton" in trials.modalities else plots.class_probabilities
     for i in np.flatnonzero(~seen):
-        figure = draw(told_by(model, trials[i : i + 1], model.builder().name))
+        trial = trials[i : i + 1]
+        looked_at = _looked_at(model, trial) if filmed else None
+        if looked_at is None:
+            figure = draw(told_by(model, trial, model.builder().name))
+        else:
+            file = video.file_of(told.recordings, trial)
+            pictures = frames_at(file, plots.shown_frames(trial))
+            figure = plots.attention_on_frames(looked_at, pictures, proba.loc[i])
         plots.save(figure, folder / f"{_file_name(trials.ids[i])}.png")
     print(f"{table.to_string(index=False)}\n\nin {folder}")
     if seen.any():
         print(f"{seen.sum()} of {len(seen)} are of people whom the model has learnt from: of them this shows nothing")
+    if filmed:
+        print(trials.report, _how_far_to_believe(model, trials), sep="\n\n")
+
+
+def _looked_at(model, trial):
+    """The model's own attention, else the relevance of its values; None where it has neither."""
+    for method in ("attention", "lrp"):
+        try:
+            return relevance(model, trial, method=method)
+        except GaitDataError:
+            continue
+    return None
+
+
+def _how_far_to_believe(model, trials) -> str:
+    """What stands between the recordings that were learnt from and a new video."""
+    told = [
+        f"The model learnt from {len(model.fitted_on_)} recordings of {len(set(model.fitted_subjects_))} people, and "
+        f"names one of {', '.join(map(label, model.classes_))} whatever it is shown."
+    ]
+    try:
+        for _, trial, far, channel, there in distance_from_learnt(model, trials).itertuples():
+            told.append(
+                f"{trial} lies {far:.1f} SD from the mean of what it learnt from (which lies 1.0 SD from it), furthest "
+                f"in {label(channel)} ({there:.1f} SD)."
+            )
+    except GaitDataError:
+        told.append("How unlike these videos are, its steps cannot tell.")
+    return "\n".join([*told, "How often it is right on videos, only labelled videos of other people can tell."])

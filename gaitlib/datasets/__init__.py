@@ -25,6 +25,7 @@ from gaitlib.datasets.tools import cache, files
 from gaitlib.datasets.tools.amigos_writer import write_amigos
 from gaitlib.datasets.tools.azure_pressure_writer import write_azure_pressure
 from gaitlib.datasets.tools.imu_writer import write_imu
+from gaitlib.datasets.tools.video_frames import frames_at
 from gaitlib.datasets.video import pose_from_video
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import repair
@@ -43,8 +44,8 @@ LAYOUTS = {
 }
 
 __all__ = [
-    "LoadReport", "load_amigos", "load_empatica_e4", "load_imu", "load_pose", "load_trials", "pose_from_video",
-    "project_to_pose", "state_changes", "write_amigos", "write_azure_pressure", "write_imu",
+    "LoadReport", "frames_at", "load_amigos", "load_empatica_e4", "load_imu", "load_pose", "load_trials",
+    "pose_from_video", "project_to_pose", "state_changes", "write_amigos", "write_azure_pressure", "write_imu",
 ]  # fmt: skip
 
 

@@ -106,6 +106,18 @@ def is_video(path) -> bool:
     return Path(path).suffix.lower() in VIDEOS
 
 
+def holds_videos(path) -> bool:
+    """Whether a path is a video, or a folder with one, and so is read by :func:`pose_from_video`."""
+    path = Path(path).expanduser()
+    return any(is_video(name) for name, *_ in fingerprint(path)) if path.is_dir() else is_video(path)
+
+
+def file_of(path, trial) -> Path:
+    """The video that a trial of :func:`pose_from_video` comes from."""
+    path = Path(path).expanduser()
+    return path / trial.table["source"].iloc[0].removesuffix(CLIP) if path.is_dir() else path
+
+
 @dataclass(frozen=True)
 class _Videos(FileTree):
     """Videos as the files that a detector would have written of them: read one, and people are looked for."""
@@ -152,9 +164,9 @@ class _Videos(FileTree):
         try:
             if file.exists() and _kept(file) is None:
                 raise OSError("another file of that name is there")
-            with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", suffix=CLIP, delete=False) as partial:
-                partial.write(content)
-            os.replace(partial.name, file)
+            with tempfile.TemporaryDirectory(dir=file.parent, prefix=".") as folder:
+                (Path(folder) / file.name).write_bytes(content)
+                os.replace(Path(folder) / file.name, file)
         except OSError as error:
             reason = error.strerror or error
             self.notes.append(f"{file} was not kept ({reason}): people will be looked for again the next time")

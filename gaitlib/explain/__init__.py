@@ -25,6 +25,7 @@ from gaitlib.explain.trust.faithfulness import area_table, curve_table, deletion
 from gaitlib.explain.trust.sanity import cascading_randomisation, label_randomisation, sanity_table
 from gaitlib.explain.trust.shaking import infidelity
 from gaitlib.explain.trust.variation import coefficient_of_variation, repeatability
+from gaitlib.explain.unlike import distance_from_learnt
 
 __all__ = [
     "METHODS",
@@ -47,6 +48,7 @@ __all__ = [
     "coefficient_of_variation",
     "curve_table",
     "deletion",
+    "distance_from_learnt",
     "infidelity",
     "insertion",
     "label_randomisation",

@@ -12,6 +12,7 @@ from gaitlib.plots.house_style import save
 from gaitlib.plots.inertial import inertial_steps
 from gaitlib.plots.joints import joint_attention
 from gaitlib.plots.moving import MovingFigure, moving_stick_figure
+from gaitlib.plots.on_video import attention_on_frames, shown_frames
 from gaitlib.plots.perturbation import perturbation_curves
 from gaitlib.plots.predictions import class_probabilities, dashboard, importance, prediction_over_time
 from gaitlib.plots.pretraining import pretraining_curves, reconstruction
@@ -27,6 +28,7 @@ from gaitlib.plots.worse_recordings import robustness
 
 __all__ = [
     "MovingFigure",
+    "attention_on_frames",
     "before_and_after",
     "bland_altman",
     "body_signals",
@@ -61,6 +63,7 @@ __all__ = [
     "reliability",
     "robustness",
     "save",
+    "shown_frames",
     "signature",
     "signatures_of_models",
     "skeleton_heatmap",

@@ -42,7 +42,8 @@ def find_people(path, model, n_people: int, progress: bool) -> dict:
         for number, time_s, picture in video.frames():
             bar.total = max(video.n_announced, number + 1)
             at_ms = max(round(1000 * time_s), at_ms + 1)  # whole and rising, or the landmarker refuses
-            frames.append({"frame": number, "time_s": round(time_s, 6), "pose_landmarks": find(picture, at_ms)})
+            people = [_as_seen(person) for person in find(picture, at_ms)]
+            frames.append({"frame": number, "time_s": round(time_s, 6), "pose_landmarks": people})
             bar.update()
     cuts = video.cuts()
     _keep_longest_shot(frames, cuts)
@@ -68,7 +69,7 @@ def find_people(path, model, n_people: int, progress: bool) -> dict:
 
 @contextmanager
 def _landmarker(model: Path, n_people: int):
-    """Gives a function from a picture and its time (ms) to the landmarks of the people in it."""
+    """Gives a function from a picture and its time (ms) to 33 times x, y, visibility of each person in it."""
     if not model.is_file():
         raise GaitDataError(
             f"{model}: no such file of weights; download one, such as pose_landmarker_full.task, from "
@@ -94,7 +95,8 @@ def _landmarker(model: Path, n_people: int):
 
     def find(picture, at_ms):
         image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
-        return [_as_seen(person) for person in made.detect_for_video(image, at_ms).pose_landmarks]
+        people = made.detect_for_video(image, at_ms).pose_landmarks
+        return [[(mark.x, mark.y, mark.visibility) for mark in person] for person in people]
 
     with made:
         yield find
@@ -103,9 +105,9 @@ def _landmarker(model: Path, n_people: int):
 def _as_seen(person) -> list:
     """x, y, visibility of each landmark; what lies beyond the edges of the picture is a guess: not visible."""
     told = []
-    for mark in person:
-        inside = 0 <= mark.x <= 1 and 0 <= mark.y <= 1
-        told.append([round(mark.x, 6), round(mark.y, 6), max(round(mark.visibility, 4), 1e-4) if inside else 0.0])
+    for x, y, visibility in person:
+        inside = 0 <= x <= 1 and 0 <= y <= 1
+        told.append([round(x, 6), round(y, 6), max(round(visibility, 4), 1e-4) if inside else 0.0])
     return told
 
 
