@@ -3,6 +3,7 @@
 from gaitlib.preprocessing.events import gait_events
 from gaitlib.preprocessing.frames import Frames, variance_score
 from gaitlib.preprocessing.gait_cycle import GaitParameters, cycles, gait_parameters
+from gaitlib.preprocessing.gait_period import CutStrides, gait_periods
 from gaitlib.preprocessing.heartbeats import EcgFeatures, PulseFeatures, inverted
 from gaitlib.preprocessing.imu import FuseSensors, RemoveGravity, RotationInvariant
 from gaitlib.preprocessing.per_subject import ScalePerSubject
@@ -31,11 +32,11 @@ from gaitlib.preprocessing.waveforms import BandPass, LowPass, ScaleBodyWeight, 
 from gaitlib.preprocessing.windows import Crop
 
 __all__ = [
-    "AddJointAngles", "AddVelocity", "AlignHeading", "BandPass", "CentrePelvis", "Crop", "CutStride", "EcgFeatures",
-    "FillMissing", "FillPose", "Frames", "FuseSensors", "GaitParameters", "LevelFeatures", "LowPass", "MaskFace",
-    "MeanCycle", "MovementFeatures", "NormalisePose", "PulseFeatures", "RemoveGravity", "RepairFrames",
+    "AddJointAngles", "AddVelocity", "AlignHeading", "BandPass", "CentrePelvis", "Crop", "CutStride", "CutStrides",
+    "EcgFeatures", "FillMissing", "FillPose", "Frames", "FuseSensors", "GaitParameters", "LevelFeatures", "LowPass",
+    "MaskFace", "MeanCycle", "MovementFeatures", "NormalisePose", "PulseFeatures", "RemoveGravity", "RepairFrames",
     "RotationInvariant", "Samples", "ScaleBodyWeight", "ScalePerSubject", "ScaleStature", "SelectJoints",
-    "SequenceLength", "SkinConductanceFeatures", "SpectralStatistics", "StandardiseTrial", "Step", "SummaryStatistics",
-    "Tensors", "TimeNormalise", "channel_quality", "cycles", "gait_events", "gait_parameters", "inverted",
-    "quality_table", "variance_score",
+    "SequenceLength", "SkinConductanceFeatures", "SpectralStatistics", "StandardiseTrial", "Step",
+    "SummaryStatistics", "Tensors", "TimeNormalise", "channel_quality", "cycles", "gait_events", "gait_parameters",
+    "gait_periods", "inverted", "quality_table", "variance_score",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Train a network: settings, batches, the loop, the device, and what it costs."""
 
 from gaitlib.training.augment import Mirror
+from gaitlib.training.augment_phase import PhaseMix
 from gaitlib.training.augment_signals import Jitter, RotateSensor, ScaleSignal, SignalAugmentation, WarpTime
 from gaitlib.training.batching import LabelledSamples, batches, concatenated
 from gaitlib.training.loop import encoder_network, train_network
@@ -15,6 +16,7 @@ __all__ = [
     "LabelledSamples",
     "Mirror",
     "ModalityDropout",
+    "PhaseMix",
     "Pretraining",
     "ResourceMonitor",
     "RotateSensor",
