@@ -12,7 +12,9 @@ from gaitlib.results.intervals import (
 )
 from gaitlib.results.embedding import embedding_coordinates, variance_explained
 from gaitlib.results.label_budget import budget_differences, budget_table
+from gaitlib.results.one_against_rest import one_against_rest
 from gaitlib.results.opening import open_runs
+from gaitlib.results.paired_scores import paired_scores
 from gaitlib.results.runs import Run, Runs
 
 __all__ = [
@@ -28,7 +30,9 @@ __all__ = [
     "embedding_coordinates",
     "fit_temperature",
     "interval_columns",
+    "one_against_rest",
     "open_runs",
+    "paired_scores",
     "signed_rank_p",
     "subject_interval",
     "variance_explained",

@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from gaitlib.results.intervals import LEVEL, interval_columns
+from gaitlib.results.intervals import interval_columns, people_drawn, percentile_interval
 
-DRAWS = 2000
 AT_ONCE = 250  # draws: they are as wide as there are different probabilities
 SCORES = ("AUROC", "PR-AUC", "share positive", "F1", "sensitivity", "specificity", "balanced accuracy")
 OVER_PEOPLE, POOLED = "people", "pooled, bootstrap over people"
@@ -52,27 +51,24 @@ def binary_head_scores(predictions, classes) -> dict:
     ('people', 0.5, 1.0, 0.175)
     """
     scored = known(predictions)
-    positive = (scored["label"] == classes[1]).to_numpy()
-    table = _Counts(scored["subject"], positive, scored["predicted"] == classes[1], scored[classes[1]])
-    each = table.scores(np.eye(table.n_people))
-    both = ~np.isnan(each["AUROC"])
-    over_people = both.sum() >= 2 and both.mean() >= 0.5
+    table = BinaryCounts(scored, classes)
     row = {
-        "over": OVER_PEOPLE if over_people else POOLED,
+        "over": OVER_PEOPLE if table.over_people else POOLED,
         "people": table.n_people,
-        "people with both classes": int(both.sum()),
+        "people with both classes": int(table.both.sum()),
         "trials": len(scored),
         "without target": int(predictions["label"].isna().sum()),
     }
-    if over_people:
-        for name, values in each.items():
-            row |= _mean(name, values[both])
+    if table.over_people:
+        for name, values in table.each.items():
+            row |= _mean(name, values[table.both])
     else:
-        pooled = table.scores(np.ones((1, table.n_people)))
-        drawn = table.drawn() if table.n_people >= 2 else pooled
+        pooled = table.of_mixtures(np.ones((1, table.n_people)))
+        drawn = table.of_mixtures(people_drawn(table.n_people)) if table.n_people >= 2 else pooled
         for name, value in pooled.items():
             row[name] = float(value[0])
-            row |= dict(zip((f"{name} low", f"{name} high"), _percentiles(drawn[name]), strict=True))
+            row |= dict(zip((f"{name} low", f"{name} high"), percentile_interval(drawn[name]), strict=True))
+    positive = scored["label"] == classes[1]
     squared = (scored[classes[1]] - positive) ** 2
     return _without_share(row) | _mean("Brier", squared.groupby(scored["subject"]).mean().to_numpy())
 
@@ -82,36 +78,53 @@ def _mean(name, values) -> dict:
     return {name: mean} | {f"{name} {end}": value for end, value in interval_columns(values).items()}
 
 
-def _percentiles(draws) -> tuple[float, float]:
-    draws = draws[~np.isnan(draws)]  # a draw may hold one class only
-    if len(draws) < 2:
-        return np.nan, np.nan
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
 def _without_share(row) -> dict:
     """The share of positives is a fact of the data; its interval would be read as one of the model."""
     return {name: value for name, value in row.items() if not name.startswith("share positive ")}
 
 
-class _Counts:
-    """How often each person has each probability, positive or not: from these all scores of any mixture of people."""
+class BinaryCounts:
+    """How often each person has each probability, positive or not: from these all scores of any mixture of people.
 
-    def __init__(self, subject, positive, called, probability):
-        person, people = pd.factorize(subject)
+    Attributes
+    ----------
+    n_people : int
+    each : dict of str to ndarray (n_people,)
+        Scores of each person, in the order in which the table names them; NaN where they do not exist.
+    both : ndarray (n_people,)
+        Who has both classes.
+    over_people : bool
+        Whether scores are means over those people: at least two, and half of all.
+    """
+
+    def __init__(self, predictions, classes):
+        positive, called = ((predictions[c] == classes[1]).to_numpy() for c in ("label", "predicted"))
+        probability = predictions[classes[1]]
+        person, people = pd.factorize(predictions["subject"])
         self.n_people = len(people)
         levels, level = np.unique(-np.asarray(probability), return_inverse=True)  # the surest first
         self._positive, self._negative = np.zeros((2, self.n_people, len(levels)))
         np.add.at(self._positive, (person[positive], level[positive]), 1)
         np.add.at(self._negative, (person[~positive], level[~positive]), 1)
-        called = np.asarray(called)
         self._hits, self._false = (
             np.bincount(person[of & called], minlength=self.n_people).astype(float) for of in (positive, ~positive)
         )
 
-    def scores(self, weights) -> dict[str, np.ndarray]:
+        self.each = self._pooled(np.eye(self.n_people))
+        self.both = ~np.isnan(self.each["AUROC"])
+        self.over_people = bool(self.both.sum() >= 2 and self.both.mean() >= 0.5)
+
+    def of_mixtures(self, weights) -> dict[str, np.ndarray]:
         """Every score under each row of weights of the people, (n, n_people); NaN where it does not exist."""
+        if self.over_people:
+            own = weights[:, self.both]
+            with np.errstate(invalid="ignore"):
+                return {name: own @ values[self.both] / own.sum(axis=1) for name, values in self.each.items()}
+        parts = [self._pooled(weights[i : i + AT_ONCE]) for i in range(0, len(weights), AT_ONCE)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in SCORES}
+
+    def _pooled(self, weights) -> dict[str, np.ndarray]:
+        """Scores of all trials of a mixture together."""
         positive, negative = weights @ self._positive, weights @ self._negative
         n, m = positive.sum(axis=1), negative.sum(axis=1)
         above, false_above = positive.cumsum(axis=1), negative.cumsum(axis=1)
@@ -130,10 +143,3 @@ class _Counts:
                 "balanced accuracy": (sensitivity + specificity) / 2,
             }
         return {name: found[name] for name in SCORES}
-
-    def drawn(self) -> dict[str, np.ndarray]:
-        """Every score of people drawn anew."""
-        rng = np.random.default_rng(0)
-        weights = rng.multinomial(self.n_people, np.full(self.n_people, 1 / self.n_people), DRAWS).astype(float)
-        parts = [self.scores(weights[i : i + AT_ONCE]) for i in range(0, DRAWS, AT_ONCE)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in SCORES}

@@ -8,6 +8,7 @@ from scipy.optimize import brentq
 from gaitlib.errors import GaitDataError
 
 LEVEL = 0.95
+SAMPLES = 2000  # of the people, in a bootstrap
 ROUNDING = 1e-6  # of single precision
 TINY = np.finfo(float).tiny
 
@@ -111,6 +112,44 @@ def _chance_above(mean, knots) -> float:
         share = (mean - smallest) / np.maximum(largest - smallest, TINY)  # where both are equal, so are the chances
         chance = chance[1:] + share * (chance[:-1] - chance[1:])
     return chance[0]
+
+
+def people_drawn(n_people: int) -> np.ndarray:
+    """How often each person is in each of 2000 samples of as many people, the same for all who ask.
+
+    Returns
+    -------
+    ndarray (2000, n_people)
+        Whole numbers as floats; rows sum to the number of people.
+
+    Examples
+    --------
+    >>> drawn = people_drawn(6)
+    >>> drawn.shape, set(drawn.sum(axis=1)) == {6.0}
+    ((2000, 6), True)
+    """
+    return np.random.default_rng(0).multinomial(n_people, np.full(n_people, 1 / n_people), SAMPLES).astype(float)
+
+
+def percentile_interval(draws) -> tuple[float, float]:
+    """The middle 95 % of a score over samples of the people; samples in which it does not exist (NaN) are left out.
+
+    With a dozen people it is somewhat narrow: :func:`subject_interval` says how much.
+
+    Parameters
+    ----------
+    draws : ndarray (n_samples,)
+
+    Returns
+    -------
+    low, high : float
+        NaN of fewer than two samples.
+    """
+    draws = draws[~np.isnan(draws)]
+    if len(draws) < 2:
+        return np.nan, np.nan
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
 
 
 def interval_columns(values) -> dict:

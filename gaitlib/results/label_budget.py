@@ -6,9 +6,9 @@ import pandas as pd
 from gaitlib import saving
 from gaitlib.errors import GaitDataError
 from gaitlib.protocols import LabelBudget
-from gaitlib.results.intervals import LEVEL
+from gaitlib.results.confusions import confusion_score, confusions_of_people
+from gaitlib.results.intervals import people_drawn, percentile_interval
 
-SAMPLES = 2000  # of the people
 SCORES = ("accuracy", "macro F1")
 ALL = "all"
 
@@ -120,46 +120,25 @@ class _Counts:
         people = sorted(set(pd.concat(tested)["subject"])) if people is None else people
         self.n_people, self.n_classes = len(people), len(classes)
         self.everybody = np.ones((1, self.n_people))
-        self._confusions = np.zeros((len(tested), self.n_people, self.n_classes, self.n_classes))
-        for confusion, table in zip(self._confusions, tested, strict=True):
-            codes = (pd.Categorical(table[c], of).codes for c, of in
-                     (("subject", people), ("label", classes), ("predicted", classes)))  # fmt: skip
-            np.add.at(confusion, tuple(codes), 1)
+        self._confusions = np.array([confusions_of_people(table, classes, people) for table in tested])
 
     def by_draw(self, score, weights) -> np.ndarray:
         """The score of each draw (columns) under each row of weights of the people."""
-        return _scored(np.einsum("wp,dpkl->wdkl", weights, self._confusions, optimize=True), score)
+        return confusion_score(np.einsum("wp,dpkl->wdkl", weights, self._confusions, optimize=True), score)
 
     def chance(self, score) -> float:
         """The score of the best constant answer, over the draws together."""
         of_classes = self._confusions.sum(axis=(0, 1, 3))
         answers = np.eye(self.n_classes)[:, None, :] * of_classes[:, None]
-        return float(_scored(answers, score).max())
-
-
-def _scored(confusions, score) -> np.ndarray:
-    """Of confusions (..., true, predicted); NaN where nothing was tested."""
-    right = np.diagonal(confusions, axis1=-2, axis2=-1)
-    if score == "accuracy":
-        return _share(right.sum(axis=-1), confusions.sum(axis=(-2, -1)))
-    named = confusions.sum(axis=-1) + confusions.sum(axis=-2)
-    # A class that was neither tested nor predicted has no F1 and does not count.
-    return _share(np.nan_to_num(_share(2 * right, named)).sum(axis=-1), (named > 0).sum(axis=-1))
-
-
-def _share(part, whole) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+        return float(confusion_score(answers, score).max())
 
 
 def _interval(scores_of, counts, name) -> dict:
     """The mean over draws with its interval over people, and how much the draws differ."""
     own = scores_of(counts.everybody)[0]
     n = counts.n_people
-    low, high = np.nan, np.nan
-    if n >= 2:
-        drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), SAMPLES).astype(float)
-        # Nobody of a sample may have been tested in some draw of which folds failed.
-        low, high = np.quantile(np.nanmean(scores_of(drawn), axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    # Nobody of a sample may have been tested in some draw of which folds failed.
+    low, high = percentile_interval(np.nanmean(scores_of(people_drawn(n)), axis=1)) if n >= 2 else (np.nan, np.nan)
     spread = own.std(ddof=1) if len(own) > 1 else np.nan
     return {name: own.mean(), "low": low, "high": high, "SD over draws": spread, "draws": len(own)}
 

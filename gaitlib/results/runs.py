@@ -147,8 +147,9 @@ class Runs:
         - accuracy: mean over subjects, with its 95 % interval over subjects (low, high) that asks for no distribution
           and holds with few people, the narrower t interval (t_low, t_high; NaN where all subjects are alike), SD, and
           the worst subject; see :func:`gaitlib.results.interval_columns`;
-        - macro F1, loss (cross-entropy, nats) and expected calibration error: of all test trials together, so that a
-          subject with many trials weighs more there than in the accuracy;
+        - balanced accuracy and macro F1 (with a percentile bootstrap over people, low and high), loss (cross-entropy,
+          nats) and expected calibration error: of all test trials together, so that a subject with many trials weighs
+          more there than in the accuracy; of two classes also the AUROC;
         - what fitting cost: seconds (sum), memory (largest) and CPU use (mean over folds; 100 is one full core);
         - failed folds: their number; see :meth:`failures`. Scores are NaN where all failed;
         - "sensitivity <class>" and "specificity <class>": means over subjects; intervals are in :meth:`per_class`;

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import f1_score, log_loss, precision_recall_fscore_support
+from sklearn.metrics import log_loss, precision_recall_fscore_support
 
-from gaitlib.results.intervals import interval_columns
+from gaitlib.results.confusions import confusion_score, confusions_of_people
+from gaitlib.results.intervals import interval_columns, people_drawn, percentile_interval
 
 
 def accuracy_by_subject(predictions) -> pd.Series:
@@ -92,19 +93,28 @@ def overall_scores(predictions, classes) -> dict:
     """
     accuracy = accuracy_by_subject(predictions)
     sensitivity, specificity = sensitivity_and_specificity(predictions, classes)
-    truth, predicted = predictions["label"], predictions["predicted"]
     return {
         "accuracy": accuracy.mean(),
         **interval_columns(accuracy),
         "SD": accuracy.std(ddof=1),
         "worst subject": f"{accuracy.idxmin()} {accuracy.min():.3f}",
-        # A class that was neither tested nor predicted has no F1 and does not count.
-        "macro F1": f1_score(truth, predicted, labels=classes, average="macro", zero_division=np.nan),
+        **_with_interval("balanced accuracy", predictions, classes),
+        **_with_interval("macro F1", predictions, classes),
         "loss": cross_entropy(predictions, classes),
         **sensitivity.mean().add_prefix("sensitivity "),
         **specificity.mean().add_prefix("specificity "),
         **accuracy.add_prefix("accuracy "),
     }
+
+
+def _with_interval(score, predictions, classes) -> dict:
+    """A score of all trials together, with a percentile bootstrap over people."""
+    people = list(predictions["subject"].unique())
+    of_people = confusions_of_people(predictions, classes, people)
+    drawn = np.tensordot(people_drawn(len(people)), of_people, 1) if len(people) >= 2 else of_people[:0]
+    ends = percentile_interval(confusion_score(drawn, score))
+    whole = float(confusion_score(of_people.sum(axis=0), score))
+    return {score: whole} | dict(zip((f"{score} low", f"{score} high"), ends, strict=True))
 
 
 def cross_entropy(predictions, classes) -> float:

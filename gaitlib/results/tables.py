@@ -11,7 +11,11 @@ from gaitlib.results.baselines import baseline_predictions, without_first_minute
 from gaitlib.results.binary_scores import binary_head_scores
 from gaitlib.results.continuous_scores import continuous_head_scores, error_by_subject
 
-SCORES = ("accuracy", "low", "high", "t_low", "t_high", "SD", "worst subject", "macro F1", "loss", "calibration error")
+SCORES = (
+    "accuracy", "low", "high", "t_low", "t_high", "SD", "worst subject", "balanced accuracy", "balanced accuracy low",
+    "balanced accuracy high", "macro F1", "macro F1 low", "macro F1 high", "loss", "calibration error",
+)  # fmt: skip
+OF_TWO = ("over", "AUROC", "AUROC low", "AUROC high", "AUROC t_low", "AUROC t_high")  # of two classes, either the positive
 RESOURCES = {  # of a fold: name in the table, and how folds are put together
     "parameters": ("parameters", "max"),
     "epochs": ("epochs", "mean"),
@@ -130,4 +134,6 @@ def _scores(predictions, runs) -> dict:
     row["calibration error"] = calibration.predicted_class_error(predictions, runs.classes)
     if runs.kind == "binary":
         row |= {n: v for n, v in binary_head_scores(predictions, runs.classes).items() if n not in COUNTED}
+    elif len(runs.classes) == 2:
+        row |= {n: v for n, v in binary_head_scores(predictions, runs.classes).items() if n in OF_TWO}
     return row

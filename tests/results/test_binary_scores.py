@@ -71,7 +71,7 @@ def test_pooled_scores_are_those_of_scikit_learn_on_all_trials(seed):
 
 
 def test_the_bootstrap_takes_the_rows_of_each_person_as_often_as_drawn(monkeypatch):
-    monkeypatch.setattr("gaitlib.results.binary_scores.DRAWS", 60)
+    monkeypatch.setattr("gaitlib.results.intervals.SAMPLES", 60)
     monkeypatch.setattr("gaitlib.results.binary_scores.AT_ONCE", 25)
     table = random_table(3, n_people=7, n_trials=8, one_class=True)
     row = binary_head_scores(table, CLASSES)
