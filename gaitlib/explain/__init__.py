@@ -5,7 +5,7 @@ Read fitted classifiers; take them from ``runs.classifier_for``, or hand in the 
 
 from gaitlib.explain.attribution import METHODS, Relevance, relevance
 from gaitlib.explain.importance import WHOLE, zero_out
-from gaitlib.explain.joint_shares import beside_prior, rank_agreement, share_of_joints
+from gaitlib.explain.joint_shares import beside_prior, rank_agreement, regions_beside_prior, share_of_joints
 from gaitlib.explain.layerwise.propagation import lrp
 from gaitlib.explain.layerwise.rules import (
     PRESETS,
@@ -56,6 +56,7 @@ __all__ = [
     "predict_over_time",
     "prediction",
     "rank_agreement",
+    "regions_beside_prior",
     "relevance",
     "repeatability",
     "sanity_table",

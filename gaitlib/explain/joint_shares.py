@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from gaitlib.errors import GaitDataError
-from gaitlib.models.priors import AXES_A_JOINT, joints_of
+from gaitlib.models.priors import AXES_A_JOINT, FACE, joints_of, regions_of, without_side
 from gaitlib.results.intervals import subject_interval
 
 
@@ -94,15 +94,65 @@ def beside_prior(relevance, modality: str, weights) -> pd.DataFrame:
         One row a class and joint: ``label``, ``joint``, ``prior`` (its share), ``share`` (mean over subjects), ``low``,
         ``high`` (95 % t interval over subjects).
     """
-    shares = share_of_joints(relevance, modality)
-    if len(weights) != shares.shape[1]:
-        raise GaitDataError(f"the prior has {len(weights)} weights, and there are {shares.shape[1]} joints")
-    prior = dict(zip(shares.columns, np.asarray(weights, float) / np.sum(weights), strict=True))
+    shares, prior = share_of_joints(relevance, modality), _shares_of(weights, relevance, modality)
+    return _by_class(shares, relevance, "joint").assign(prior=lambda table: table["joint"].map(prior))[
+        ["label", "joint", "prior", "share", "low", "high"]
+    ]
+
+
+def regions_beside_prior(relevance, modality: str, weights) -> pd.DataFrame:
+    """Shares of the named regions of the body by class, beside those of a prior and of a look at all joints alike.
+
+    What :func:`beside_prior` says of attention that follows a prior holds here, too. A region of many joints has a
+    large share for that alone: hence ``alike``.
+
+    Parameters
+    ----------
+    relevance : Relevance
+    modality : str
+    weights : sequence of float
+        Of the prior, one a joint.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a class and region (:func:`gaitlib.models.priors.regions_of`: regions that the layout cannot tell apart
+        are one; joints of none are "elsewhere"): ``label``, ``region``, ``prior`` and ``alike`` (its share in the prior
+        and where all joints but eyes and ears weigh the same), ``share`` (mean over subjects), ``low``, ``high`` (95 %
+        t interval over subjects). The shares of a class add up to 1.
+
+    Raises
+    ------
+    GaitDataError
+        As :func:`beside_prior`.
+    """
+    shares, prior = share_of_joints(relevance, modality), _shares_of(weights, relevance, modality)
+    alike = pd.Series([float(without_side(joint) not in FACE) for joint in shares], shares.columns)
+    regions = regions_of(list(shares.columns))
+    told = pd.DataFrame({region: shares[own].sum(axis=1, min_count=1) for region, own in regions.items()})
+    beside = pd.DataFrame({
+        name: {region: each[own].sum() / each.sum() for region, own in regions.items()}
+        for name, each in (("prior", prior), ("alike", alike))
+    })  # fmt: skip
+    return _by_class(told, relevance, "region").join(beside, on="region")[
+        ["label", "region", "prior", "alike", "share", "low", "high"]
+    ]
+
+
+def _shares_of(weights, relevance, modality) -> pd.Series:
+    """What each joint has of a prior, by joint."""
+    joints = joints_of(relevance.channels[modality])
+    if len(weights) != len(joints):
+        raise GaitDataError(f"the prior has {len(weights)} weights, and there are {len(joints)} joints")
+    return pd.Series(np.asarray(weights, float) / np.sum(weights), joints)
+
+
+def _by_class(shares, relevance, part) -> pd.DataFrame:
+    """One row a class and part of the body: the mean share over subjects with its interval."""
     about = relevance.table[["label", "subject"]].to_numpy()
-    long = shares.assign(label=about[:, 0], subject=about[:, 1]).melt(["label", "subject"], var_name="joint")
-    people = long.groupby(["label", "joint", "subject"], sort=False)["value"].mean()
+    long = shares.assign(label=about[:, 0], subject=about[:, 1]).melt(["label", "subject"], var_name=part)
+    people = long.groupby(["label", part, "subject"], sort=False)["value"].mean()
     rows = []
-    for (label, joint), own in people.groupby(level=["label", "joint"], sort=False):
-        low, high = subject_interval(own.dropna())
-        rows.append((label, joint, prior[joint], own.mean(), low, high))
-    return pd.DataFrame(rows, columns=["label", "joint", "prior", "share", "low", "high"])
+    for (label, name), own in people.groupby(level=["label", part], sort=False):
+        rows.append((label, name, own.mean(), *subject_interval(own.dropna())))
+    return pd.DataFrame(rows, columns=["label", part, "share", "low", "high"])

@@ -134,7 +134,7 @@ class Prior:
         shuffle looks like a prior. Eyes and ears take no part. Each weighs as much as the prior in all.
         """
         joints, prior = joints_of(channels), np.array(self.weights_for(channels))
-        units = _pairs([joint for joint in joints if _without_side(joint) not in FACE])
+        units = _pairs([joint for joint in joints if without_side(joint) not in FACE])
         at = {joint: i for i, joint in enumerate(joints)}
         heights = [np.mean([prior[at[joint]] for joint in unit]) for unit in units]
 
@@ -177,19 +177,41 @@ def joints_of(channels) -> list[str]:
     return joints
 
 
+def regions_of(joints) -> dict[str, list[str]]:
+    """The joints of each region; each joint is in one.
+
+    Regions that a layout cannot tell apart, as COCO has the hips for lumbar, pelvis and hip, are one, under all their
+    names. Joints of no region are "elsewhere".
+
+    Examples
+    --------
+    >>> regions_of(["nose", "left_wrist", "left_hip", "left_knee", "left_ankle"])
+    {'head': ['nose'], 'lumbar, pelvis, hip': ['left_hip'], 'knee': ['left_knee'], 'ankle, foot': ['left_ankle'],
+     'elsewhere': ['left_wrist']}
+    """
+    names = {}
+    for region, choices in REGIONS.items():
+        if any(without_side(joint) in choice for choice in choices for joint in joints):
+            names.setdefault(tuple(_region(region, joints)), []).append(region)
+    found = {", ".join(regions): list(own) for own, regions in names.items()}
+    left = [joint for joint in joints if not any(joint in own for own in found.values())]
+    return found | ({"elsewhere": left} if left else {})
+
+
 def _region(name, joints) -> list[str]:
     for choice in REGIONS[name]:
-        if found := [joint for joint in joints if _without_side(joint) in choice]:
+        if found := [joint for joint in joints if without_side(joint) in choice]:
             return found
     raise GaitDataError(f"no joint of the region '{name}' is there; the joints are {', '.join(joints)}")
 
 
-def _without_side(joint) -> str:
+def without_side(joint) -> str:
+    """The name of a joint that both sides have."""
     return joint.removeprefix(SIDES[0]).removeprefix(SIDES[1])
 
 
 def _pairs(joints) -> list[list[str]]:
     units = {}
     for joint in joints:
-        units.setdefault(_without_side(joint), []).append(joint)
+        units.setdefault(without_side(joint), []).append(joint)
     return list(units.values())

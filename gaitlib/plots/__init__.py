@@ -17,6 +17,7 @@ from gaitlib.plots.perturbation import perturbation_curves
 from gaitlib.plots.predictions import class_probabilities, dashboard, importance, prediction_over_time
 from gaitlib.plots.pretraining import pretraining_curves, reconstruction
 from gaitlib.plots.recording import body_signals, relevance_over_windows
+from gaitlib.plots.regions import region_shares
 from gaitlib.plots.relevance_maps import joint_phase, pressure_regions
 from gaitlib.plots.results import confusion_matrices, differences, learning_curves, per_class, per_subject
 from gaitlib.plots.samples import pressure_maps, skeleton_heatmap
@@ -59,6 +60,7 @@ __all__ = [
     "pretraining_curves",
     "randomisation_curves",
     "reconstruction",
+    "region_shares",
     "relevance_over_windows",
     "reliability",
     "robustness",

@@ -12,9 +12,9 @@ from gaitlib.results.intervals import (
 )
 from gaitlib.results.embedding import embedding_coordinates, variance_explained
 from gaitlib.results.label_budget import budget_differences, budget_table
-from gaitlib.results.one_against_rest import one_against_rest
+from gaitlib.results.against_rest import one_against_rest
 from gaitlib.results.opening import open_runs
-from gaitlib.results.paired_scores import paired_scores
+from gaitlib.results.score_differences import paired_scores
 from gaitlib.results.runs import Run, Runs
 
 __all__ = [

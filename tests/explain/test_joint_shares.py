@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from gaitlib import GaitDataError
-from gaitlib.explain import Relevance, beside_prior, rank_agreement, share_of_joints
+from gaitlib.explain import Relevance, beside_prior, rank_agreement, regions_beside_prior, share_of_joints
 from gaitlib.results import subject_interval
 
 JOINTS = ["nose", "left_hip", "right_hip", "left_knee"]
@@ -79,3 +79,21 @@ def test_shares_of_a_class_stand_beside_those_of_the_prior():
         np.testing.assert_allclose(row[["low", "high"]].astype(float), subject_interval(own), rtol=1e-4)
     with pytest.raises(GaitDataError, match="3 weights, and there are 4 joints"):
         beside_prior(relevance, "pose", (1, 1, 1))
+
+
+def test_shares_of_regions_are_those_of_their_joints():
+    relevance, weights = explained(), (0.0, 1.0, 1.0, 2.0)
+    table = regions_beside_prior(relevance, "pose", weights).set_index(["region", "label"])
+    joints = beside_prior(relevance, "pose", weights).set_index(["joint", "label"])
+    assert list(dict.fromkeys(table.index.get_level_values(0))) == ["head", "lumbar, pelvis, hip", "knee"]
+    shares = np.array(by_hand(relevance))
+    for k, label in enumerate("ab"):
+        hip = table.loc[("lumbar, pelvis, hip", label)]
+        own = shares[k::2, 1:3].sum(axis=1)
+        assert hip["share"] == pytest.approx(own.mean(), rel=1e-5)
+        np.testing.assert_allclose(hip[["low", "high"]].astype(float), subject_interval(own), rtol=1e-4)
+        assert (hip["prior"], hip["alike"]) == (0.5, 0.5)
+        assert table.loc[("knee", label), "share"] == pytest.approx(joints.loc[("left_knee", label), "share"])
+    np.testing.assert_allclose(table.groupby("label")[["prior", "alike", "share"]].sum(), 1)
+    with pytest.raises(GaitDataError, match="3 weights, and there are 4 joints"):
+        regions_beside_prior(relevance, "pose", (1, 1, 1))

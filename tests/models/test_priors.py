@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gaitlib import GaitDataError
-from gaitlib.models.priors import REGIONS, Prior, joints_of
+from gaitlib.models.priors import REGIONS, Prior, joints_of, regions_of
 from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, COCO_JOINTS, KINECT_V2_JOINTS, MEDIAPIPE_JOINTS
 
 COCO = list(COCO_JOINTS)
@@ -113,3 +113,16 @@ def test_a_file_gives_its_name_and_says_what_is_wrong_with_it(tmp_path):
             Prior.read(file)
     with pytest.raises(GaitDataError, match="nowhere.yaml"):
         Prior.read(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_joint_is_in_one_region_the_one_that_a_prior_means(layout):
+    joints = list(LAYOUTS[layout])
+    *regions, (last, _) = (found := regions_of(joints)).items()
+    assert sorted(joint for own in found.values() for joint in own) == sorted(joints) and last == "elsewhere"
+    assert [name for names, _ in regions for name in names.split(", ")] == list(REGIONS)
+    for names, own in regions:
+        for name in names.split(", "):
+            weights = Prior({name: 1.0}).weights_for(channels_of(joints))
+            meant = {joint for joint, weight in zip(joints, weights, strict=True) if weight}
+            assert meant == ({name} if name in joints else set(own)) and meant <= set(own)  # a joint has its own weight
