@@ -57,12 +57,30 @@ def test_a_dry_run_estimates_and_leaves_nothing(study, tmp_path, capsys):
     assert not (tmp_path / "made").exists()
 
 
+PERSON = "protocols=[{LeaveOneSubjectOut: {validation: false, n_people: 1}}]"
+FEW = ("training.epochs=1", "models=[extra_trees, temporal_cnn]")
+WALKS = ("data.n_subjects=2", "data.n_walks=1")
+QUICK = {  # what makes a study small
+    "clinical_attention": [*WALKS, "training.epochs=1"],
+    "gait_recognition": [*WALKS, "models.compact_gru.training.epochs=1"],
+    "gait_signatures": [
+        "data.n_subjects=8", "data.n_repetitions=1", "training.epochs=1", "models=[waveform_svm, cnn_a]",
+        "protocols=[{SubjectKFold: {n_splits: 2, validation: false, stratify: true}}]",
+    ],
+    "imu_pretraining": ["data.n_subjects=4", "data.seconds=4", "data.datasets=[synthetic_foot]", *FEW],
+    "physiology": ["data.n_subjects=6", "data.n_segments=[2, 2, 2]", "training.epochs=1", PERSON],
+    "which_model": [
+        "data.n_subjects=2", "data.n_walks=2", "models=[linear_svm, extra_trees]",
+        "protocols=[{LeaveOneSubjectOut: {validation: false}}, {TrialKFold: {n_splits: 2, validation: false}}]",
+    ],
+}  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda f: f.stem)
 def test_every_study_that_ships_runs(file, tmp_path):
-    small = ["data.n_subjects=2", "data.n_walks=1", "n_jobs=1", f"results={tmp_path}"]
-    epochs = ["training.epochs=1"] if "pose:" in file.read_text() else ["models.compact_gru.training.epochs=1"]
-    assert main(["run", str(file), *[f"--set={change}" for change in small + epochs]]) == 0
+    small = [*QUICK[file.stem], "n_jobs=1", f"results={tmp_path}"]
+    assert main(["run", str(file), *[f"--set={change}" for change in small]]) == 0
     assert (tmp_path / "tables" / "models.csv").exists()
 
 
