@@ -56,6 +56,8 @@ IMU_WINDOW_S, IMU_HOP_S = 2.56, 1.28  # 128 and 64 frames, as encoders of inerti
 TOP_SHARE = 75 / 96  # of the channels, the reference study's choice
 PCA_VARIANCE = 0.95
 
+ONLY = {"code": "autoencoder", "joints": "positions"}  # features of a skeleton that a preparation is made for
+
 # What a network reads of a skeleton, as a word for recipes and tables.
 FEATURES = {
     "positions": "pelvis-centred positions of 15 joints, divided by body length",
@@ -199,7 +201,8 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
     classical models read summary statistics of the whole trial, ``minirocket`` its first 3.33 s (at 30 Hz where times
     are not known; no more frames than the longest training trial has). Waveforms are read whole, each channel scaled to
     -1..1. How the skeleton settings were chosen: ``benchmarks/choose_settings.py``. A pose goes through
-    :func:`pose_steps` and is read in windows as a skeleton is.
+    :func:`pose_steps` and is read in windows as a skeleton is. A network over joints (``multiscale_graph``) reads their
+    positions alone, one that draws maps of a pose (``heatmap_volume``) reads it unscaled.
 
     Inertial sensors ("acc" and "gyro" as recorded, at any rate) first go through :func:`imu_steps`. Networks and
     ``minirocket`` then read windows of 2.56 s all over the recording, since what is told by a fall or a walk may lie
@@ -215,7 +218,8 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
         A registered model, whose entry (:class:`gaitlib.models.ModelInfo`) says what it reads. None, for a network of
         your own, reads all modalities, in windows.
     features : str, optional
-        What is read of a skeleton, one of ``FEATURES``: "autoencoder" for models that read a code, else "angles".
+        What is read of a skeleton, one of ``FEATURES``: "autoencoder" for models that read a code, "positions" for
+        networks over joints, else "angles".
 
     Returns
     -------
@@ -227,8 +231,8 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
         If the trials lack a modality that this model reads, or a waveform is not of one length.
     """
     prepared = "windows" if model is None else models.info(model).prepared
-    features = features or ("autoencoder" if prepared == "code" else "angles")
-    if features not in FEATURES or (prepared == "code" and features != "autoencoder"):
+    features = features or ONLY.get(prepared, "angles")
+    if features not in FEATURES or features != ONLY.get(prepared, features):
         raise GaitDataError(f"features '{features}' of '{model}'; known are {', '.join(FEATURES)}")
     steps, sensors = [], imu_sensors(trials)
     if sensors:
@@ -243,8 +247,12 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
         ])  # fmt: skip
     for name in names:
         m = trials.modality(name)
-        if m.kind == "sequence" and features != "angles":
+        if m.kind == "sequence" and features != "angles" and not (prepared == "joints" and is_pose(m)):
             _require_skeleton(trials, name, f"features '{features}'")
+        if prepared == "pose" and not is_pose(m):
+            raise GaitDataError(
+                f"'{model}' reads a pose, '{name}' is none; choose steps with GaitClassifier(steps=...)"
+            )
         if is_skeleton(m):
             require_z_up(trials, name)
         steps += skeleton_steps(m, name, features) if is_skeleton(m) else pose_steps(m, name) if is_pose(m) else []
@@ -287,7 +295,7 @@ def _scaling_steps(m, name, features, prepared) -> list:
         steps.insert(1, (f"pca_{name}", Frames(PCA(PCA_VARIANCE), name)))
     if features == "autoencoder":
         return [steps[1], (f"code_{name}", Encode(_autoencoder(name))), (f"scale_code_{name}", steps[0][1])]
-    return steps
+    return steps[1:] if prepared == "pose" else steps  # scaled apart, places in a picture would be none
 
 
 def _autoencoder(name) -> Encoder:

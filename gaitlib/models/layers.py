@@ -24,13 +24,18 @@ class FrameMask(layers.Layer):
 
 @keras.saving.register_keras_serializable("gaitlib")
 class ZeroPadding(layers.Layer):
-    """Set padded frames back to zero: a convolution's bias has moved them."""
+    """Set padded frames back to zero: a convolution's bias has moved them. Input (batch, frames, ...)."""
 
     def call(self, x, frame_mask):
-        return x * ops.cast(frame_mask[..., None], x.dtype)
+        return x * real_frames(x, frame_mask)
 
     def compute_output_spec(self, x, frame_mask):
         return keras.KerasTensor(x.shape, dtype=x.dtype)
+
+
+def real_frames(x, frame_mask):
+    """1 for real frames, 0 for padding, (batch, frames, 1, ...) with as many axes as x."""
+    return ops.cast(ops.reshape(frame_mask, (*ops.shape(frame_mask), *[1] * (len(x.shape) - 2))), x.dtype)
 
 
 def _mean(x, frame_mask):

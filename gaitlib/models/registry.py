@@ -15,6 +15,8 @@ from gaitlib.saving import nameable
 # code is what an autoencoder made of a window. The pressure image keeps its 128 rows.
 PREPARATIONS = {
     "windows": (150, 75),  # a skeleton in sliding windows; images and other sequences whole
+    "joints": (40, 45),  # windows, too, of nothing but the positions of joints: x, y, z or x, y, confidence of each
+    "pose": (40, 51),  # windows of a normalised pose as it is, not scaled
     "code": (1, 512),
     "whole": (101, 6),  # waveforms, all of one length
     "opening": None,  # the first seconds
@@ -85,7 +87,8 @@ class ModelInfo:
 
     def inputs(self, sequence=None, image=IMAGE_SIZE) -> dict[str, tuple]:
         """Shapes that a network can read, by modality; by default those of the study that it comes from."""
-        names = {"sequence": "grf" if self.prepared == "whole" else "skeleton", "image": "pressure"}
+        sequences = {"whole": "grf", "pose": "pose"}
+        names = {"sequence": sequences.get(self.prepared, "skeleton"), "image": "pressure"}
         sizes = {"sequence": sequence or PREPARATIONS[self.prepared], "image": image}
         kinds = ["sequence" if kind == "sequences" else kind for kind in self.reads]  # it reads one, too
         return {names[kind]: sizes[kind] for kind in kinds}

@@ -15,8 +15,11 @@ CLASSICAL = ("majority", "spatiotemporal", "linear_svm", "extra_trees", "miniroc
 SLOW = "gru_cnn_fusion"  # a minute a fold
 CODED_TWICE = "gru_cnn_fusion_encoded"  # it trains the autoencoder of encoded_gru once more
 SIGNALS = ("sequences",)  # models that read several signals of a body belong to another study
-# And so do those that start from an encoder or read a prior beside the walk
-ELSEWHERE = ("patch_transformer", "pose_attention_fusion", "pose_cross_attention")
+# And so do those that start from an encoder, read a prior beside the walk, or joints alone
+ELSEWHERE = (
+    "patch_transformer", "pose_attention_fusion", "pose_cross_attention", "skeleton_pressure_cross_attention",
+    *models.available(prepared="joints"), *models.available(prepared="pose"),
+)  # fmt: skip
 
 
 def complete(trials) -> TrialSet:
@@ -27,7 +30,8 @@ def complete(trials) -> TrialSet:
 def left_out(trials, chosen: Profile) -> str:
     """What models are left out and why, empty where there are none; those on waveforms belong to another study."""
     readable = recipes.readable(trials)
-    names = [n for n in models.available(classifies=True) if n not in readable and models.info(n).prepared != "whole"]
+    here = [n for n in models.available(classifies=True) if n not in ELSEWHERE and models.info(n).prepared != "whole"]
+    names = [n for n in here if n not in readable]
     sentences = []
     if CODED_TWICE in readable and not chosen.thorough:
         sentences.append(f"{CODED_TWICE} is for the full profile: it trains the autoencoder of encoded_gru once more.")

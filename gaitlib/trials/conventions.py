@@ -57,6 +57,15 @@ BONES = (
     ("pelvis", "left_hip"), ("pelvis", "right_hip"),
 )  # fmt: skip
 
+# What is mostly noise has bones, too: joints hang together where a network reads all of them.
+HAND_AND_FACE_BONES = (
+    *((f"{side}_wrist", f"{side}_hand") for side in ("left", "right")),
+    *((f"{side}_hand", f"{side}_hand_tip") for side in ("left", "right")),
+    *((f"{side}_hand", f"{side}_thumb") for side in ("left", "right")),
+    ("head", "nose"),
+    *(("nose", f"{side}_eye") for side in ("left", "right")),
+    *((f"{side}_eye", f"{side}_ear") for side in ("left", "right")),
+)
 
 # Inertial sensors: two modalities as they were recorded, one ("imu") once both are on one clock.
 ACC_CHANNELS = tuple(f"acc_{axis}" for axis in AXES)
@@ -72,6 +81,15 @@ COCO_JOINTS = (
     "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
 )  # fmt: skip
 FACE_JOINTS = COCO_JOINTS[1:5]  # which no skeleton of a depth camera has in full
+COCO_BONES = (
+    ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"),
+    *((f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in (
+        ("shoulder", "hip"), ("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"),
+    )),
+    *(("nose", f"{side}_shoulder") for side in ("left", "right")),
+    *(("nose", f"{side}_eye") for side in ("left", "right")),
+    *((f"{side}_eye", f"{side}_ear") for side in ("left", "right")),
+)  # fmt: skip
 POSE_PARTS = ("x", "y", "confidence")
 PICTURE_UNIT, BODY_UNIT = "px", "body heights"  # of a pose as it was found (y downwards), and normalised (y upwards)
 

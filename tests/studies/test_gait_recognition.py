@@ -16,6 +16,7 @@ from gaitlib.studies import gait_recognition as study
 WAVEFORM_MODELS = set(gaitlib.models.available(prepared="whole"))
 OTHER_STUDIES = WAVEFORM_MODELS | set(gaitlib.models.available(reads=("sequences",)))
 OTHER_STUDIES |= {"patch_transformer", "pose_attention_fusion", "pose_cross_attention"}
+OTHER_STUDIES |= {"heatmap_volume", "joint_time_transformer", "multiscale_graph", "skeleton_pressure_cross_attention"}
 
 
 def test_data_come_from_the_argument_the_environment_the_folder_or_are_synthetic(

@@ -7,9 +7,10 @@ from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import vjp
 from gaitlib.explain.layerwise.calls import Folded, handles, is_mask, weight
 from gaitlib.explain.layerwise.rules import Affine, Share, per_sample, stabilised
-from gaitlib.models.layers import MeanAndMaxPooling, MeanPooling, ZeroPadding, _mean
+from gaitlib.models.layers import MeanAndMaxPooling, MeanPooling, ZeroPadding, _mean, real_frames
 from gaitlib.models.patches import ClassToken, SinePositions
 from gaitlib.models.pose_attention import JointPositions, JointWeights, LearntAverage, StepsOfJoints
+from gaitlib.models.skeleton_graph import HopsOfJoints
 
 # Of a layer, or named in one: each passes relevance on as it is (Bach et al. 2015).
 ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "softplus", "tanh",
@@ -114,7 +115,7 @@ def _affine_again(call, affine, relevance):
 @handles(
     layers.Add, layers.Average, "ops.Add", "ops.Mean", "ops.Sum",
     layers.AveragePooling1D, layers.AveragePooling2D, layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D,
-    SinePositions, ClassToken, JointPositions, JointWeights, LearntAverage,
+    SinePositions, ClassToken, HopsOfJoints, JointPositions, JointWeights, LearntAverage,
 )  # fmt: skip
 def weighted_sum(call, relevance):
     """Every term by what it added to the sum; a constant one (``x + 1.0``, a place, a learnt token) is a bias."""
@@ -172,7 +173,7 @@ def moved(call, relevance):
 @handles(ZeroPadding)
 def padding_cut(call, relevance):
     """Padding keeps none; only rules that look at no values (flat, w-squared, zB) give it any."""
-    return _cut(call, call.tensors[1][..., None], relevance)
+    return _cut(call, real_frames(*call.tensors), relevance)
 
 
 @handles(layers.Masking)

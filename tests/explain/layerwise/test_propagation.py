@@ -18,7 +18,7 @@ MODULE = importlib.import_module("gaitlib.explain.layerwise.propagation")
 
 # Every network that classifies: a new one is tested without being named here.
 NETWORKS = available(network=True, classifies=True)
-SIZES = {"windows": (14, 5), "code": (1, 5), "whole": (24, 6)}
+SIZES = {"windows": (14, 5), "joints": (14, 45), "pose": (14, 51), "code": (1, 5), "whole": (24, 6)}
 LENGTHS = np.array([14, 9, 3, 1])
 TARGET = np.array([0, 1, 2, 1])
 CHANGING = ("lrp", "gradient_x_input", "occlusion")
@@ -36,8 +36,8 @@ def inputs_of(name):
     """Four samples; sequences end in padding."""
     rng = np.random.default_rng(1)
     x = {m: rng.normal(size=(4, *shape)).astype(np.float32) for m, shape in shapes_of(name).items()}
-    if info(name).prepared == "windows" and "skeleton" in x:
-        x["skeleton"][np.arange(14) >= LENGTHS[:, None]] = 0
+    for m in {"skeleton", "pose"} & set(x) if info(name).prepared != "code" else ():
+        x[m][np.arange(14) >= LENGTHS[:, None]] = 0
     return x
 
 
