@@ -250,9 +250,7 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
         if m.kind == "sequence" and features != "angles" and not (prepared == "joints" and is_pose(m)):
             _require_skeleton(trials, name, f"features '{features}'")
         if prepared == "pose" and not is_pose(m):
-            raise GaitDataError(
-                f"'{model}' reads a pose, '{name}' is none; choose steps with GaitClassifier(steps=...)"
-            )
+            raise GaitDataError(f"'{model}' reads a pose, '{name}' is none: choose steps by GaitClassifier(steps=...)")
         if is_skeleton(m):
             require_z_up(trials, name)
         steps += skeleton_steps(m, name, features) if is_skeleton(m) else pose_steps(m, name) if is_pose(m) else []

@@ -18,6 +18,8 @@ REFUSED = ("Multiply", "Subtract", "Maximum", "Softmax", "UnitNormalization", "S
 NOT_DRAWN = {
     "ClassToken": "beside the others, a sum with what is constant (test_propagation, patch_transformer)",
     "SinePositions": "a sum with what is constant (test_propagation, patch_transformer)",
+    "Conv3D": "as layers.Conv2D (test_rules)",
+    "GaussianMaps": "linear in the confidence (test_heatmaps)",
     "HopsOfJoints": "a sum with fixed weights (test_skeleton_graph)",
     "JointWeights": "a weight a channel (test_pose_attention)",
     "JointPositions": "a sum with what is constant (test_pose_attention)",

@@ -157,9 +157,9 @@ def pose_cross_attention(inputs, heads, prior=None, patch=8, width=48, guidance=
     dropout : float
     """
     x, mask = sequence_input(inputs, "pose_cross_attention")
-    h, asks = _features(x, mask, patch, width)
+    h, asks = step_features(x, mask, patch, width)
     if prior is not None:
-        prior = _checked(prior, x)
+        prior = checked_prior(prior, x)
         tokens, seen = _tokens(x, mask, prior, patch, width)
         query, key, value = (
             layers.Dense(width, name=name)(of) for name, of in (("query", h), ("key", tokens), ("value", tokens))
@@ -190,12 +190,12 @@ def pose_attention_fusion(inputs, heads, prior=None, fusion="gate", patch=8, wid
     if fusion not in FUSIONS:
         raise GaitDataError(f"fusion '{fusion}' is none of {', '.join(FUSIONS)}")
     x, mask = sequence_input(inputs, "pose_attention_fusion")
-    h, asks = _features(x, mask, patch, width)
+    h, asks = step_features(x, mask, patch, width)
     if prior is None:
         h = layers.Dropout(dropout)(MeanPooling(name="pool")(h, asks))
         return keras.Model(x, add_heads(h, heads), name="pose_attention_fusion")
-    weighted = JointWeights(_checked(prior, x), name="prior")(x)
-    a, _ = _features(weighted, mask, patch, width, prefix="prior_")
+    weighted = JointWeights(checked_prior(prior, x), name="prior")(x)
+    a, _ = step_features(weighted, mask, patch, width, prefix="prior_")
     if fusion == "late":
         h, a = (MeanPooling(name=name)(each, asks) for name, each in (("pool", h), ("prior_pool", a)))
         own = {name: [layers.Dense(head.size)(each) for each in (h, a)] for name, head in heads.items()}
@@ -261,7 +261,7 @@ def _joined(h, a, fusion, width):
     return layers.Add(name="join")([GatedMean(name="gated")(h, a, gate), h])
 
 
-def _features(x, mask, patch, width, prefix=""):
+def step_features(x, mask, patch, width, prefix=""):
     """One vector a step of ``patch`` frames, and which steps are real."""
     h = layers.Conv1D(width, 5, padding="same", activation="relu", name=f"{prefix}conv1")(x)
     h = ZeroPadding(name=f"{prefix}padding1")(h, mask)
@@ -300,7 +300,7 @@ class EachJoint(layers.Layer):
         return {**super().get_config(), "weights": self.weights_of_joints}
 
 
-def _checked(prior, x) -> tuple:
+def checked_prior(prior, x) -> tuple:
     """The weights of a prior, one a joint."""
     n_joints, rest = divmod(x.shape[-1], AXES_A_JOINT)
     weights = np.asarray(prior, dtype=float) if not isinstance(prior, dict) else np.empty(0)

@@ -7,9 +7,11 @@ from gaitlib.errors import GaitDataError
 from gaitlib.explain.backend import vjp
 from gaitlib.explain.layerwise.calls import Folded, handles, is_mask, weight
 from gaitlib.explain.layerwise.rules import Affine, Share, per_sample, stabilised
+from gaitlib.models.heatmaps import GaussianMaps
 from gaitlib.models.layers import MeanAndMaxPooling, MeanPooling, ZeroPadding, _mean, real_frames
 from gaitlib.models.patches import ClassToken, SinePositions
 from gaitlib.models.pose_attention import JointPositions, JointWeights, LearntAverage, StepsOfJoints
+from gaitlib.models.priors import AXES_A_JOINT
 from gaitlib.models.skeleton_graph import HopsOfJoints
 
 # Of a layer, or named in one: each passes relevance on as it is (Bach et al. 2015).
@@ -17,7 +19,7 @@ ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "
                "sigmoid")  # fmt: skip
 
 
-@handles(layers.Dense, layers.Conv1D, layers.Conv2D)
+@handles(layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
 def kernel_layer(call, relevance):
     """Any rule; the activation passes relevance on."""
     return _with_kernel(call, call.layer, relevance)
@@ -125,6 +127,23 @@ def weighted_sum(call, relevance):
     share = relevance / stabilised(z, call.epsilon().epsilon)
     terms = [None if b is None else x * b for x, b in zip(call.tensors, call.back(share), strict=True)]
     return Share(terms, per_sample(constant * share), per_sample(relevance - z * share))
+
+
+@handles(GaussianMaps)
+def drawn_maps(call, relevance):
+    """Of each joint to its confidence, in which its map is linear; the place where it is drawn is taken as fixed.
+
+    What x and y do, by moving the spot, is no sum: ask gradients or occlusion.
+    """
+    call.epsilon()
+    x, layer = call.x, call.layer
+    confidence = x[:, :, AXES_A_JOINT - 1 :: AXES_A_JOINT]
+    affine = Affine(lambda v, kernel: layer.drawn(x, v), None, ops.zeros(relevance.shape[-1:]))
+    call.same(affine.output(confidence))
+    share = call.rule(affine, confidence, relevance)
+    none = ops.zeros_like(share.relevance)
+    of_joints = ops.reshape(ops.stack([none, none, share.relevance], axis=-1), ops.shape(x))
+    return call.only(of_joints, share.bias, share.stabiliser)
 
 
 @handles(MeanPooling)

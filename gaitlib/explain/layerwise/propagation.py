@@ -23,7 +23,7 @@ _NOT_THE_SAME = (
     "'{}' ({}) computed anew is not what it gives in the network (off by {:.1g} of its size), so that its relevance "
     'would be wrong. Use another method, such as method="integrated_gradients"'
 )
-KERNELS = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.TimeDistributed)
+KERNELS = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.TimeDistributed)
 NO_RELEVANCE = (ClassMask, FrameMask, HalfMask, StridedMask, layers.InputLayer)
 KEEPS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D)  # between a normalisation and its layer
 SAME_VALUES = (*KEEPS, layers.Reshape, layers.Flatten, layers.Permute, layers.ZeroPadding1D, layers.ZeroPadding2D,

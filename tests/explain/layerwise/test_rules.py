@@ -32,7 +32,7 @@ RULES = [
 @st.composite
 def layers_and_shapes(draw):
     """How to make a layer that is affine in its input, and the shape of one sample."""
-    kind = draw(st.sampled_from(["Dense", "Dense on frames", "TimeDistributed", "Conv1D", "Conv2D"]))
+    kind = draw(st.sampled_from(["Dense", "Dense on frames", "TimeDistributed", "Conv1D", "Conv2D", "Conv3D"]))
     outputs, use_bias = draw(st.integers(1, 3)), draw(st.booleans())
     if kind == "Dense":
         return lambda: layers.Dense(outputs, use_bias=use_bias), (draw(st.integers(1, 5)),)
@@ -47,6 +47,9 @@ def layers_and_shapes(draw):
         padding, size = draw(st.sampled_from(["valid", "same", "causal"])), draw(st.integers(1, 2))
         return lambda: layers.Conv1D(outputs, size, padding=padding, **settings), (frames, channels)
     padding, size = draw(st.sampled_from(["valid", "same"])), (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+    if kind == "Conv3D":  # whose dilation no CPU trains
+        settings = {"strides": stride, "use_bias": use_bias}
+        return lambda: layers.Conv3D(outputs, (*size, 1), padding=padding, **settings), (4, 3, 2, channels)
     shape = (frames, draw(st.integers(4, 5)), channels)
     return lambda: layers.Conv2D(outputs, size, padding=padding, **settings), shape
 
