@@ -56,6 +56,8 @@ def attention_weights(network, inputs, target):
     """
     inputs, _ = checked(network, inputs, target)
     node = _attention(network)
+    if isinstance(node.operation, CrossAttention) and len(inputs) > 1:
+        raise GaitDataError(f"'{node.operation.name}' looks at places of an image, not at frames or joints; {INSTEAD}")
     weights = in_batches(_compiled(network), inputs)
     if isinstance(node.operation, CrossAttention):
         return _of_joints(network, inputs, weights), {}

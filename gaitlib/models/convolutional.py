@@ -76,8 +76,13 @@ def pressure_cnn(inputs, heads, filters=IMAGE_FILTERS, dropout=0.4):
 
 def image_features(x, filters):
     """Strided convolutions over an image, then mean and maximum over space: (batch, 2 * filters[-1])."""
-    h = layers.Reshape((*x.shape[1:], 1))(x)
+    h = convolved(layers.Reshape((*x.shape[1:], 1))(x), filters)
+    return layers.Concatenate()([layers.GlobalAveragePooling2D()(h), layers.GlobalMaxPooling2D()(h)])
+
+
+def convolved(h, filters):
+    """Convolutions, each halving rows and columns: (batch, rows, columns, filters[-1])."""
     for size in filters:
         h = layers.Conv2D(size, 5, strides=2, padding="same", use_bias=False)(h)
         h = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(h))  # few steps: a recording is one image
-    return layers.Concatenate()([layers.GlobalAveragePooling2D()(h), layers.GlobalMaxPooling2D()(h)])
+    return h

@@ -5,11 +5,13 @@ Every encoder ends in a layer named ``<modality>_features``, so that a training 
 """
 
 import keras
-from keras import layers
+from keras import layers, ops
 from keras.regularizers import L2
 
-from gaitlib.models.convolutional import IMAGE_FILTERS, image_features
-from gaitlib.models.layers import add_heads, output_name, two_inputs
+from gaitlib.models.convolutional import IMAGE_FILTERS, convolved, image_features
+from gaitlib.models.layers import MeanPooling, add_heads, output_name, two_inputs
+from gaitlib.models.patches import SinePositions
+from gaitlib.models.pose_attention import CrossAttention, step_features
 from gaitlib.models.recurrent import REFERENCE_STUDY
 from gaitlib.models.registry import register
 
@@ -88,6 +90,48 @@ def score_fusion(inputs, heads, units=128, filters=IMAGE_FILTERS, dense=64, imag
         scores = [layers.Dense(head.size)(layers.Dropout(dropout)(h)) for h in branches]
         outputs.append(layers.Average(name=output_name(name, heads), dtype="float32")(scores))
     return keras.Model([sequence, image], outputs[0] if len(outputs) == 1 else outputs, name="score_fusion")
+
+
+@register(
+    "skeleton_pressure_cross_attention",
+    "Chen et al., ClinicalGait-CrossAttention (2025), code; here on a skeleton and pressure",
+    reads=("sequence", "image"),
+    tiny={"patch": 4, "width": 8, "filters": (8, 8)},
+)
+def skeleton_pressure_cross_attention(inputs, heads, patch=8, width=48, filters=(16, 32, 48), dropout=0.3):
+    """Every step of the walk asks where on the plate to look; what it finds there is added to the walk's features.
+
+    Queries are features of ``patch`` frames; keys and values are the places of the convolved pressure image, and one of
+    the whole of it. :mod:`gaitlib.models.pose_attention` has the layer.
+
+    Parameters
+    ----------
+    inputs, heads
+    patch : int
+        Frames of a step.
+    width : int
+        Of queries, keys and values.
+    filters : sequence of int
+        Of convolutions that halve the image: 128 rows and 48 columns become 16 times 6 places.
+    dropout : float
+    """
+    sequence, image, mask = two_inputs(inputs, "skeleton_pressure_cross_attention")
+    h, asks = step_features(sequence, mask, patch, width)
+    p = convolved(layers.Reshape((*image.shape[1:], 1), name="plate")(image), filters)
+    p = layers.Reshape((p.shape[1] * p.shape[2], filters[-1]), name="places")(p)
+    whole = layers.GlobalAveragePooling1D(name=f"{image.name}_features")(p)
+    whole = layers.Reshape((1, filters[-1]), name="whole_plate")(whole)
+    p = layers.Concatenate(axis=1, name="whole_and_places")([whole, p])
+    placed = SinePositions(name="positions")(layers.Dense(width, name="embedding")(p))
+    query, key, value = (
+        layers.Dense(width, name=name)(of) for name, of in (("query", h), ("key", placed), ("value", placed))
+    )
+    seen = ops.ones_like(key[..., 0], dtype="bool")  # an image has no padding
+    found = CrossAttention(name="cross_attention")(value, key, query, seen, asks)
+    walk, found = (MeanPooling(name=n)(x, asks) for n, x in ((f"{sequence.name}_features", h), ("asked", found)))
+    h = layers.LayerNormalization(name="norm")(layers.Add(name="add")([walk, found]))
+    h = layers.Dropout(dropout)(h)
+    return keras.Model([sequence, image], add_heads(h, heads), name="skeleton_pressure_cross_attention")
 
 
 def _two_gru_layers(x, mask, units, dropout, name):
