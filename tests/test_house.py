@@ -13,7 +13,7 @@ PACKAGE = Path(gaitlib.__file__).parent
 ROOMS = (
     "errors", "targets", "trials", "saving", "protocols", "preprocessing", "datasets", "models", "training", "encoders",
     "recipes", "classifier_file", "estimator", "classifier", "audit", "results", "evaluation", "perturb", "explain",
-    "plots", "studies", "testing", "demo", "study_file", "cli", "__main__",
+    "plots", "study_file", "studies", "testing", "demo", "cli", "__main__",
 )  # fmt: skip
 LONGEST = 400  # lines
 
