@@ -92,6 +92,17 @@ def score_fusion(inputs, heads, units=128, filters=IMAGE_FILTERS, dense=64, imag
     return keras.Model([sequence, image], outputs[0] if len(outputs) == 1 else outputs, name="score_fusion")
 
 
+@keras.saving.register_keras_serializable("gaitlib")
+class AllReal(layers.Layer):
+    """The mask of what has no padding, as the places of an image: True (batch, places)."""
+
+    def call(self, x):
+        return ops.ones(ops.shape(x)[:2], dtype="bool")
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape[:2], dtype="bool")
+
+
 @register(
     "skeleton_pressure_cross_attention",
     "Chen et al., ClinicalGait-CrossAttention (2025), code; here on a skeleton and pressure",
@@ -126,8 +137,7 @@ def skeleton_pressure_cross_attention(inputs, heads, patch=8, width=48, filters=
     query, key, value = (
         layers.Dense(width, name=name)(of) for name, of in (("query", h), ("key", placed), ("value", placed))
     )
-    seen = ops.ones_like(key[..., 0], dtype="bool")  # an image has no padding
-    found = CrossAttention(name="cross_attention")(value, key, query, seen, asks)
+    found = CrossAttention(name="cross_attention")(value, key, query, AllReal(name="seen")(key), asks)
     walk, found = (MeanPooling(name=n)(x, asks) for n, x in ((f"{sequence.name}_features", h), ("asked", found)))
     h = layers.LayerNormalization(name="norm")(layers.Add(name="add")([walk, found]))
     h = layers.Dropout(dropout)(h)

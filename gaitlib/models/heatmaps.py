@@ -17,9 +17,9 @@ REACH = 0.7  # body heights from the mid hip to the edges of the picture
 class GaussianMaps(layers.Layer):
     """Draw the joints of a normalised pose: a Gaussian at the place of each, as high as its confidence.
 
-    Input (batch, frames, joints * 3) of x, y and confidence, output (batch, frames, size, size, maps): rows from the
-    feet up, columns along the way. A joint without confidence, as one that was not seen, has an empty map. Nothing is
-    learnt.
+    Input (batch, frames, joints * 3) of x, y and confidence, output (batch, drawn frames, size, size, maps): rows from
+    the feet up, columns along the way. A joint without confidence, as one that was not seen, has an empty map. Nothing
+    is learnt.
 
     Parameters
     ----------
@@ -31,11 +31,13 @@ class GaussianMaps(layers.Layer):
         A weight a joint, for one more map behind those of the joints: their mean, so weighted.
     alone : bool
         Whether the map of the prior is the only one.
+    every : int
+        Frames from one that is drawn to the next.
     """
 
-    def __init__(self, size, sigma, prior=None, alone=False, **settings):
+    def __init__(self, size, sigma, prior=None, alone=False, every=1, **settings):
         super().__init__(**settings)
-        self.size, self.sigma, self.alone = size, sigma, alone
+        self.size, self.sigma, self.alone, self.every = size, sigma, alone, every
         self.prior = None if prior is None else tuple(float(p) for p in prior)
 
     def call(self, x):
@@ -43,6 +45,7 @@ class GaussianMaps(layers.Layer):
 
     def drawn(self, x, confidence):
         """Maps of joints at the places of x, as high as ``confidence`` (batch, frames, joints)."""
+        x, confidence = x[:, :: self.every], confidence[:, :: self.every]
         middles = REACH * ((2 * np.arange(self.size, dtype=np.float32) + 1) / self.size - 1)
         columns, rows = (
             ops.exp(-0.5 * ops.square((x[:, :, axis::AXES_A_JOINT][:, :, None] - middles[:, None]) / self.sigma))
@@ -58,10 +61,11 @@ class GaussianMaps(layers.Layer):
     def compute_output_spec(self, x):
         n_joints = x.shape[2] // AXES_A_JOINT
         n_maps = 1 if self.alone else n_joints + (self.prior is not None)
-        return keras.KerasTensor((*x.shape[:2], self.size, self.size, n_maps), dtype=x.dtype)
+        n_frames = -(-x.shape[1] // self.every)
+        return keras.KerasTensor((x.shape[0], n_frames, self.size, self.size, n_maps), dtype=x.dtype)
 
     def get_config(self):
-        own = {"size": self.size, "sigma": self.sigma, "prior": self.prior, "alone": self.alone}
+        own = {name: getattr(self, name) for name in ("size", "sigma", "prior", "alone", "every")}
         return {**super().get_config(), **own}
 
 
@@ -110,7 +114,7 @@ def heatmap_volume(
         raise GaitDataError("the map of a prior alone needs prior=, a weight a joint")
     prior, zero = None if prior is None else checked_prior(prior, x), ZeroPadding(name="zero_padding")
     mask = StridedMask(every, name="drawn_frames")(mask)
-    h = GaussianMaps(size, sigma, prior, alone, name="maps")(x[:, ::every])
+    h = GaussianMaps(size, sigma, prior, alone, every, name="maps")(x)
     for i, n in enumerate(filters):  # of each frame by itself
         h = layers.Conv3D(n, (1, 3, 3), (1, 2, 2), padding="same", activation="relu", name=f"space{i}")(h)
     h = layers.Reshape((h.shape[1], h.shape[2] * h.shape[3] * h.shape[4]), name="pictures")(h)

@@ -63,14 +63,14 @@ def test_up_is_up_and_a_joint_that_was_not_seen_is_not_drawn():
 
 @pytest.mark.parametrize("alone", [False, True])
 def test_relevance_of_a_map_goes_to_the_confidence_of_its_joints(alone):
-    x = poses(1, 2)
-    layer, maps = GaussianMaps(SIZE, SIGMA, PRIOR, alone), drawn_slowly(x)
+    x = poses(1, 4)
+    layer, maps = GaussianMaps(SIZE, SIGMA, PRIOR, alone, every=2), drawn_slowly(x[:, ::2])
     weights = np.concatenate([np.eye(3), np.array(PRIOR)[:, None] / 1.5], axis=1)[:, 3 * alone :]
     relevance = np.random.default_rng(1).normal(size=(1, 2, SIZE, SIZE, weights.shape[1])).astype(np.float32)
-    expected = np.zeros((1, 2, 3, 3))
+    expected = np.zeros((1, 4, 3, 3))
     for i, t, r, c, k in np.ndindex(relevance.shape):
         parts = maps[i, t, r, c] * weights[:, k]
-        expected[i, t, :, 2] += parts * relevance[i, t, r, c, k] / away_from_zero(parts.sum(), 1e-5)
+        expected[i, 2 * t, :, 2] += parts * relevance[i, t, r, c, k] / away_from_zero(parts.sum(), 1e-5)
     found, bias, stabiliser = hand_through(layer, x, relevance)
     np.testing.assert_allclose(found, expected.reshape(x.shape), rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(found.sum() + bias + stabiliser, relevance.sum(), atol=1e-3)
