@@ -15,7 +15,6 @@ from gaitlib.models.registry import register
     "joint_time_transformer",
     "Dosovitskiy et al. 2021 (ViT), https://doi.org/10.48550/arXiv.2010.11929; here on joints and time",
     prepared="joints",
-    jit=True,
     tiny={"patch": 4, "width": 8, "depth": 1, "n_heads": 2},
 )
 def joint_time_transformer(inputs, heads, patch=8, width=48, depth=3, n_heads=4, mlp_ratio=2.0, dropout=0.3):
