@@ -23,7 +23,7 @@ def test_the_study_file_is_read_at_the_size_of_the_profile(opened):
     assert settings.data["n_subjects"] == QUICK.synthetic["n_subjects"]
     assert walks.name.startswith("SYNTHETIC") and list(walks.modalities) == ["skeleton"]
     assert len(walks) == walks.table["walk"].nunique()
-    assert walks.table.groupby(["subject", "label"]).size().eq(1).all()
+    assert walks.table.groupby(["subject", "label"]).size().eq(2).all()
 
 
 def test_the_prior_stands_beside_its_controls(opened):
@@ -40,6 +40,8 @@ def test_a_new_view_is_learnt_from_no_tested_person_and_no_tested_view(opened):
     for fold in protocol.folds(seen):
         for column in ("subject", "view"):
             assert not set(seen.table[column].iloc[fold.train]) & set(seen.table[column].iloc[fold.test])
+    seen, protocol = study.views(walks, settings)["a known person in a new view"]
+    assert not seen.table["walk"].duplicated().any() and len(protocol.folds(seen)) == 2
 
 
 def test_the_place_of_the_prior_counts_shuffles_that_are_as_good():
@@ -52,4 +54,4 @@ def test_the_place_of_the_prior_counts_shuffles_that_are_as_good():
 def test_one_trial_of_each_person_and_class_is_explained(opened):
     _, walks = opened
     table = walks.table.iloc[study.one_of_each(walks)]
-    assert not table.duplicated(["subject", "label"]).any() and len(table) == len(walks)
+    assert not table.duplicated(["subject", "label"]).any() and len(table) == len(walks) / 2
