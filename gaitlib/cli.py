@@ -48,6 +48,11 @@ def _parser():
     run.add_argument("study", help="such as configs/example.yaml")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as training.epochs=5")
     run.add_argument("--dry-run", action="store_true", help="folds, parameters, and hours by one fold of each model")
+    run.add_argument(
+        "--models",
+        action="store_true",
+        help="also train each model on all people, for predict; in models/ of the results",
+    )
     run.set_defaults(command=_run)
     show = commands.add_parser("show", help="tables of stored runs")
     show.add_argument("folder", help="such as results/example")
@@ -78,6 +83,10 @@ def _run(told) -> None:
         return
     runs = benchmark(models, trials, study.protocols, str(study.results / "runs"), seed=study.seed, n_jobs=study.n_jobs)
     print(f"{runs.table().to_string(index=False)}\n\nin {_write(runs, study.results)}")
+    if told.models:
+        for name, model in models.items():
+            whole = model.set_params(seed=study.seed, validation=None, progress=False).fit(trials)
+            whole.save(study.results / "models" / _file_name(name))
 
 
 def _write(runs, folder) -> Path:

@@ -41,8 +41,11 @@ def test_a_study_ends_in_tables_figures_and_cards_and_goes_on_where_it_was(study
         for f in (made / "runs").rglob("*")
         if f.is_file() and f.parent.parent.parent.name == "runs"
     }
-    assert main(["run", study]) == 0
+    assert main(["run", study, "--models"]) == 0
     assert {f: f.stat().st_mtime_ns for f in folds} == folds  # nothing was trained again
+    assert set(gaitlib.GaitClassifier.load(made / "models" / "extra_trees").fitted_subjects_) == {
+        f"subject0{n}" for n in (1, 2, 3)
+    }
     capsys.readouterr()
     assert main(["show", str(made)]) == 0
     shown = capsys.readouterr().out
