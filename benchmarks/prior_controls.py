@@ -1,9 +1,10 @@
 """What a clinical prior is worth: a network that reads it beside the walk, and the same with priors that mean nothing.
 
 Real walks of a Kinect v2 (gaits simulated by healthy people) are projected to what a detector would find in a video
-from the side; six gaits are told of new people. In one table: the prior, no prior, all joints alike, the joints that
-the prior leaves out, and shuffles of it, among which it has a rank. Trees on statistics of the projected joints and of
-the joints in space say what the projection costs. Everything is kept: a stopped run goes on.
+from the side; six gaits are told of new people, and normal against impaired from the same predictions. In one table: the
+prior, no prior, all joints alike, the joints that the prior leaves out, and shuffles of it, among which it has a place.
+Trees on statistics of the projected joints and of the joints in space say what the projection costs. Everything is
+kept: a stopped run goes on.
 
 Usage: python benchmarks/prior_controls.py DATA [STORE] [SHUFFLES]
 """
@@ -19,6 +20,7 @@ import gaitlib
 from gaitlib import GaitClassifier, LeaveOneSubjectOut, Training
 from gaitlib.models import Builder, Prior
 from gaitlib.preprocessing import Crop, FillPose, Frames, MaskFace, NormalisePose, SummaryStatistics, Tensors
+from gaitlib.results import one_against_rest, paired_scores
 
 PRIOR = Prior({"pelvis": 1.0, "hip": 1.0, "knee": 0.5, "ankle": 0.5}, "clinical")
 FRAMES, HOP = 48, 24  # 1.6 s, in which there is a stride
@@ -64,13 +66,13 @@ def main(data, store="results/prior_controls", n_shuffles=20):
     runs = gaitlib.benchmark(models, pose, protocols, store, progress=False, n_jobs=2)
     for each in (in_space, runs):
         print(each.table()[["model", "accuracy", "low", "high", "worst subject", "macro F1"]].to_string(), flush=True)
-    table = runs.per_subject().mean()
-    scores = {model: float(table[model].iloc[0]) for model in models}
-    shuffled = [score for name, score in scores.items() if "shuffle" in name]
-    if shuffled:
-        rank = 1 + sum(score >= scores["prior: clinical"] for score in shuffled)
-        print(f"the prior is number {rank} among itself and {len(shuffled)} shuffles of it")
-    print(runs.compare())
+    for told in (runs, one_against_rest(runs, "normal")):
+        for measure, own in paired_scores(told, "prior: clinical").groupby("measure", sort=False):
+            print(own.drop(columns=["data", "protocol", "against"]).to_string(), flush=True)
+            scores = own.set_index("model")["score"]
+            shuffled = scores[scores.index.str.contains("shuffle")]
+            place = 1 + (shuffled >= scores["prior: clinical"]).sum()
+            print(f"{measure}: the prior is number {place} of {len(shuffled) + 1}, itself and its shuffles")
 
 
 def _score(runs) -> float:
