@@ -1,8 +1,8 @@
 """What a clinical prior is worth: a network that reads it beside the walk, and the same with priors that mean nothing.
 
 Real walks of a Kinect v2 (gaits simulated by healthy people) are projected to what a detector would find in a video
-from the side; six gaits are told of new people, and normal against impaired from the same predictions. In one table: the
-prior, no prior, all joints alike, the joints that the prior leaves out, and shuffles of it, among which it has a place.
+from the side; six gaits are told of new people, and normal against impaired from the same predictions. In one table:
+the prior, no prior, all joints alike, the joints that it leaves out, and shuffles of it, among which it has a place.
 Trees on statistics of the projected joints and of the joints in space say what the projection costs. Everything is
 kept: a stopped run goes on.
 
