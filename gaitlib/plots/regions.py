@@ -43,6 +43,6 @@ def region_shares(table, title: str = ""):
             axis.plot(100 * own["share"], at, marker, color=colour, markersize=5, label=label(str(name)), zorder=4)
         axis.set_yticks(range(len(regions)), regions)
         axis.set(ylim=(len(regions) - 0.5, -0.5), xlabel="% of all weight (mean and 95 % interval over people)")
-        figure.legend(loc="outside right upper", fontsize=9)
+        figure.legend(loc="outside right center", fontsize=9)
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     return figure

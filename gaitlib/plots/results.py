@@ -1,5 +1,7 @@
 """Figures of stored runs."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -8,6 +10,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.plots.house_style import CONTRAST, HONEST, PALETTE, label, style
 
 A_ROW = 4  # models
+CHARACTERS_AN_INCH = 9  # of a title
 MARKERS = (("o", 7), ("s", 5), ("D", 7), ("^", 7), ("v", 7))  # and sizes, one a protocol
 
 
@@ -85,7 +88,8 @@ def confusion_matrices(runs, model: str):
             axis.tick_params(axis="x", rotation=40)
             plt.setp(axis.get_xticklabels(), ha="right")
             axis.set_title(f"{run.protocol}\nclaim: {run.claim}", loc="left")
-        figure.suptitle(f"{runs.data}\n{model}: share of each true gait, number of trials below", x=0.01, ha="left")
+        data = fill(runs.data, int(CHARACTERS_AN_INCH * figure.get_figwidth()))
+        figure.suptitle(f"{data}\n{model}: share of each true gait, number of trials below", x=0.01, ha="left")
     return figure
 
 
