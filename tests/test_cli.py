@@ -64,7 +64,7 @@ PERSON = "protocols=[{LeaveOneSubjectOut: {validation: false, n_people: 1}}]"
 FEW = ("training.epochs=1", "models=[extra_trees, temporal_cnn]")
 WALKS = ("data.n_subjects=2", "data.n_walks=1")
 QUICK = {  # what makes a study small
-    "clinical_attention": [*WALKS, "training.epochs=1", "models.prior.controls=0"],
+    "clinical_attention": [*WALKS, "training.epochs=1", "models.prior.controls=null"],
     "gait_recognition": [*WALKS, "models.compact_gru.training.epochs=1"],
     "gait_signatures": [
         "data.n_subjects=8", "data.n_repetitions=1", "training.epochs=1", "models=[waveform_svm, cnn_a]",
