@@ -2,7 +2,8 @@
 
 Real walks of a Kinect v2 (gaits simulated by healthy people) are projected to what a detector would find in a video
 from the side; six gaits are told of new people, and normal against impaired from the same predictions. In one table:
-the prior, no prior, all joints alike, the joints that it leaves out, and shuffles of it, among which it has a place.
+the prior, no prior, all joints alike, the joints that it leaves out, and shuffles of it, among which it has a place;
+and a network that reads the pose as small maps, with a map of the prior, without, and that map alone.
 Trees on statistics of the projected joints and of the joints in space say what the projection costs. Everything is
 kept: a stopped run goes on.
 
@@ -49,8 +50,17 @@ def networks(channels, n_shuffles) -> dict[str, GaitClassifier]:
         guided = {} if weights is None else {"guidance": GUIDANCE}
         model = Builder("pose_cross_attention", prior=weights, **guided)
         made[f"prior: {name}"] = GaitClassifier(model, steps, TRAINING)
-    gate = Builder("pose_attention_fusion", prior=PRIOR.weights_for(channels))
-    return made | {"gate, prior: clinical": GaitClassifier(gate, steps, TRAINING)}
+    weights = PRIOR.weights_for(channels)
+    others = {
+        "gate, prior: clinical": Builder("pose_attention_fusion", prior=weights),
+        "maps of joints": Builder("heatmap_volume"),
+        "maps of joints, prior: clinical": Builder("heatmap_volume", prior=weights),
+        "map of the prior alone: the pose of those joints": Builder("heatmap_volume", prior=weights, alone=True),
+    }
+    unscaled = make_pipeline(Crop(FRAMES, "sliding", HOP, "pose"), Tensors(["pose"]))
+    for name, model in others.items():
+        made[name] = GaitClassifier(model, unscaled if model.name == "heatmap_volume" else steps, TRAINING)
+    return made
 
 
 def main(data, store="results/prior_controls", n_shuffles=20):
