@@ -20,9 +20,9 @@ from gaitlib import GaitClassifier, LeaveOneRepetitionOut, LeaveOneSubjectOut, S
 from gaitlib.models import Builder
 from gaitlib.preprocessing import Crop, Frames, SummaryStatistics, Tensors
 from gaitlib.recipes import skeleton_steps
+from gaitlib.studies.clinical_attention import VIEWS, seen_once
 
 NEW_PERSON = LeaveOneSubjectOut(validation=False)
-VIEWS = ["side", "front"]
 
 
 def conditions(trials) -> dict[str, tuple]:
@@ -30,8 +30,6 @@ def conditions(trials) -> dict[str, tuple]:
     in_space = Pipeline(skeleton_steps(trials.modality("skeleton"), "skeleton", "variance")).fit_transform(trials)
     both = prepared(gaitlib.project_to_pose(trials, VIEWS))
     n = trials.table["subject"].nunique()
-    number = both.table.groupby(["subject", "label", "view"], sort=False).cumcount() % len(VIEWS)
-    one_each = both[(number == both.table["view"].map(VIEWS.index)).to_numpy()]  # no walk is seen twice
     return {
         "in space": (in_space, NEW_PERSON),
         "side, exact": (prepared(gaitlib.project_to_pose(trials, "side", noise=0)), NEW_PERSON),
@@ -39,7 +37,7 @@ def conditions(trials) -> dict[str, tuple]:
         "front": (prepared(gaitlib.project_to_pose(trials, "front")), NEW_PERSON),
         "both views learnt": (both, NEW_PERSON),
         "new person, new view": (both, SubjectAndStimulusKFold("view", n, len(VIEWS), validation=False)),
-        "known person, new view": (one_each, LeaveOneRepetitionOut("view", validation=False)),
+        "known person, new view": (seen_once(both), LeaveOneRepetitionOut("view", validation=False)),
     }
 
 

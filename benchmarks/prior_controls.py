@@ -22,6 +22,7 @@ from gaitlib import GaitClassifier, LeaveOneSubjectOut, Training
 from gaitlib.models import Builder, Prior
 from gaitlib.preprocessing import Crop, FillPose, Frames, MaskFace, NormalisePose, SummaryStatistics, Tensors
 from gaitlib.results import one_against_rest, paired_scores
+from gaitlib.studies.clinical_attention import among_shuffles
 
 PRIOR = Prior({"pelvis": 1.0, "hip": 1.0, "knee": 0.5, "ankle": 0.5}, "clinical")
 FRAMES, HOP = 48, 24  # 1.6 s, in which there is a stride
@@ -77,12 +78,9 @@ def main(data, store="results/prior_controls", n_shuffles=20):
     for each in (in_space, runs):
         print(each.table()[["model", "accuracy", "low", "high", "worst subject", "macro F1"]].to_string(), flush=True)
     for told in (runs, one_against_rest(runs, "normal")):
-        for measure, own in paired_scores(told, "prior: clinical").groupby("measure", sort=False):
-            print(own.drop(columns=["data", "protocol", "against"]).to_string(), flush=True)
-            scores = own.set_index("model")["score"]
-            shuffled = scores[scores.index.str.contains("shuffle")]
-            place = 1 + (shuffled >= scores["prior: clinical"]).sum()
-            print(f"{measure}: the prior is number {place} of {len(shuffled) + 1}, itself and its shuffles")
+        scores = paired_scores(told, "prior: clinical")
+        print(scores.drop(columns=["data", "protocol", "against"]).to_string(), flush=True)
+        print(*among_shuffles(scores, "prior: clinical"), sep="\n", flush=True)
 
 
 def _score(runs) -> float:

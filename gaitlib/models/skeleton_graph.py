@@ -90,7 +90,7 @@ def hop_graphs(bones, n_joints, scales) -> np.ndarray:
     for a, b in bones:
         one[a, b] = one[b, a] = 1
     within = [np.linalg.matrix_power(one, k) > 0 for k in range(scales)]
-    graphs = [one * 0 + np.eye(n_joints)]
+    graphs = [np.eye(n_joints)]
     graphs += [np.eye(n_joints) + (far & ~near) for near, far in zip(within, within[1:], strict=False)]
     degree = [graph.sum(axis=1) ** -0.5 for graph in graphs]
     return np.stack([d[:, None] * graph * d for d, graph in zip(degree, graphs, strict=True)]).astype(np.float32)

@@ -58,15 +58,19 @@ def views(walks, study: Study) -> dict[str, tuple]:
     """Trials and protocol of five questions: what is seen of a walk, and by which cameras it was learnt."""
     alone, both = (project_to_pose(walks, **{**study.pose, "view": view}) for view in (study.pose["view"], VIEWS))
     new, n = LeaveOneSubjectOut(validation=False), walks.table["subject"].nunique()
-    number = both.table.groupby(["subject", "label", "view"], sort=False).cumcount() % len(VIEWS)
-    one_each = both[(number == both.table["view"].map(VIEWS.index)).to_numpy()]  # no walk is seen twice
     return {
         "in space": (walks, new),
         "from the side": (alone, new),
         "both views learnt": (both, new),
         "a new person in a new view": (both, SubjectAndStimulusKFold("view", n, len(VIEWS), validation=False)),
-        "a known person in a new view": (one_each, LeaveOneRepetitionOut("view", validation=False)),
+        "a known person in a new view": (seen_once(both), LeaveOneRepetitionOut("view", validation=False)),
     }
+
+
+def seen_once(both) -> TrialSet:
+    """Each walk from one of the views only, in turn, so that another view of a person is another walk, too."""
+    number = both.table.groupby(["subject", "label", "view"], sort=False).cumcount() % len(VIEWS)
+    return both[(number == both.table["view"].map(VIEWS.index)).to_numpy()]
 
 
 def trees() -> dict[str, GaitClassifier]:
@@ -74,21 +78,23 @@ def trees() -> dict[str, GaitClassifier]:
     return {"trees": GaitClassifier("extra_trees")}
 
 
-def among_shuffles(scores) -> list[str]:
-    """In a sentence a measure, which place the prior takes among itself and its shuffles.
+def among_shuffles(scores, prior=GUIDED) -> list[str]:
+    """In a sentence a measure, which place a prior takes among itself and its shuffles.
 
     Parameters
     ----------
     scores : pandas.DataFrame
         Of :func:`gaitlib.results.paired_scores`, of one or several questions.
+    prior : str
+        The model that reads it; models with "shuffle" in their name read its shuffles.
     """
     told = []
     for (data, measure), own in scores.groupby(["data", "measure"], sort=False):
         score = own.set_index("model")["score"]
-        shuffled = score[score.index.str.startswith(f"{GUIDED}, shuffle")]
-        place, n = 1 + int((shuffled >= score[GUIDED]).sum()), len(shuffled) + 1
+        shuffled = score[score.index.str.contains("shuffle")]
+        place, n = 1 + int((shuffled >= score[prior]).sum()), len(shuffled) + 1
         told.append(
-            f"{data}, {measure}: the prior ({score[GUIDED]:.3f}) is number {place} of {n}, itself and its shuffles "
+            f"{data}, {measure}: the prior ({score[prior]:.3f}) is number {place} of {n}, itself and its shuffles "
             f"({shuffled.min():.3f} to {shuffled.max():.3f}). One that means nothing is first in one of {n} cases."
         )
     return told
