@@ -19,8 +19,10 @@ from gaitlib.preprocessing.samples import Samples, Tensors
 from gaitlib.preprocessing.signals import FillMissing, RepairFrames
 from gaitlib.preprocessing.skeleton import (
     AddJointAngles,
+    AddPelvisMotion,
     AddVelocity,
     AlignHeading,
+    BoneDirections,
     CentrePelvis,
     ScaleStature,
     SelectJoints,
@@ -32,7 +34,8 @@ from gaitlib.preprocessing.waveforms import BandPass, LowPass, ScaleBodyWeight, 
 from gaitlib.preprocessing.windows import Crop
 
 __all__ = [
-    "AddJointAngles", "AddVelocity", "AlignHeading", "BandPass", "CentrePelvis", "Crop", "CutStride", "CutStrides",
+    "AddJointAngles", "AddPelvisMotion", "AddVelocity", "AlignHeading", "BandPass", "BoneDirections", "CentrePelvis",
+    "Crop", "CutStride", "CutStrides",
     "EcgFeatures", "FillMissing", "FillPose", "Frames", "FuseSensors", "GaitParameters", "LevelFeatures", "LowPass",
     "MaskFace", "MeanCycle", "MovementFeatures", "NormalisePose", "PulseFeatures", "RemoveGravity", "RepairFrames",
     "RotationInvariant", "Samples", "ScaleBodyWeight", "ScalePerSubject", "ScaleStature", "SelectJoints",

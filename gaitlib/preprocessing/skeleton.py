@@ -6,7 +6,7 @@ import numpy as np
 
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing.step import Step, sequence
-from gaitlib.trials.conventions import AXES, CHEST_NAMES, PELVIS_NAMES, first_joint, joint_columns
+from gaitlib.trials.conventions import AXES, BONES, CHEST_NAMES, PELVIS_NAMES, first_joint, joint_columns
 
 CLEARLY_UP = 2.0  # times as far along one axis as along the others
 
@@ -134,6 +134,64 @@ class AddVelocity(_SkeletonStep):
             velocity = np.gradient(values[i][:, columns], time_s, axis=0, edge_order=2)
             values[i] = np.concatenate([values[i], velocity], axis=1, dtype=np.float32)
         return trials.with_modality(self.modality, replace(m, values=values, channels=(*m.channels, *names)))
+
+
+class AddPelvisMotion(_SkeletonStep):
+    """Add how the pelvis moves through the room, which :class:`CentrePelvis` takes away: put it before.
+
+    ``pelvis_rise``: height above its median in this trial; ``pelvis_sway``: distance to the side of the straight line
+    that fits its path best; both in the unit of the positions (after :class:`ScaleStature` in body lengths).
+    ``pelvis_forward``: forward velocity, that unit a second.
+    """
+
+    def _transform(self, trials):
+        m = sequence(trials, self.modality)
+        x, y, z = joint_columns(m.channels, first_joint(m.channels, PELVIS_NAMES))
+        values = m.values.copy()
+        for i, trial in enumerate(trials.ids):
+            if values[i] is None:
+                continue
+            time_s, v = m.time_s[i], values[i].astype(float)
+            if time_s is None or len(time_s) < 3 or not (np.diff(time_s) > 0).all():
+                raise GaitDataError(f"{trial}: the motion of the pelvis needs 3 frames with advancing times")
+            sway = v[:, x] - np.polynomial.Polynomial.fit(time_s, v[:, x], 1)(time_s)
+            motion = [v[:, z] - np.median(v[:, z]), sway, np.gradient(v[:, y], time_s)]
+            values[i] = np.column_stack([v, *motion]).astype(np.float32)
+        return trials.with_modality(self.modality, replace(m, values=values, channels=(*m.channels, *PELVIS_MOTION)))
+
+
+PELVIS_MOTION = ("pelvis_rise", "pelvis_sway", "pelvis_forward")
+
+
+class BoneDirections(_SkeletonStep):
+    """Replace positions by the directions of the bones, so that nobody is told by the length of a limb.
+
+    ``left_knee_x`` is then the lateral part of the unit vector along the bone that ends in the left knee, seen from the
+    trunk: from the left hip. Bones of which a joint is missing are left out; one without a length (two joints in one
+    place) has no direction, (0, 0, 0). Derived channels stay as they are; comes after steps that need positions.
+
+    References
+    ----------
+    Shi et al. 2019, Two-stream adaptive graph convolutional networks, https://doi.org/10.1109/CVPR.2019.01230: bones
+    beside joints, of their own length there.
+    """
+
+    def _transform(self, trials):
+        m = sequence(trials, self.modality)
+        bones = [(a, b) for a, b in BONES if f"{a}_x" in m.channels and f"{b}_x" in m.channels]
+        if not bones:
+            raise GaitDataError(f"BoneDirections: '{self.modality}' has no two joints with a bone between them")
+        start, end = (np.array([joint_columns(m.channels, b[k]) for b in bones]) for k in (0, 1))
+        derived = sorted(set(range(len(m.channels))) - set(position_columns(m.channels)))
+        names = [f"{joint}_{axis}" for _, joint in bones for axis in AXES] + [m.channels[c] for c in derived]
+
+        def directions(v):
+            along = v[:, end] - v[:, start]
+            length = np.linalg.norm(along, axis=2, keepdims=True)
+            unit = np.divide(along, length, out=np.zeros_like(along), where=length > 0)
+            return np.concatenate([unit.reshape(len(v), -1), v[:, derived]], axis=1)
+
+        return trials.with_modality(self.modality, m.map(directions, names))
 
 
 ANGLES = {

@@ -1,6 +1,6 @@
 """Train a network: settings, batches, the loop, the device, and what it costs."""
 
-from gaitlib.training.augment import Mirror
+from gaitlib.training.augment import Mirror, Turn
 from gaitlib.training.augment_phase import PhaseMix
 from gaitlib.training.augment_signals import Jitter, RotateSensor, ScaleSignal, SignalAugmentation, WarpTime
 from gaitlib.training.batching import LabelledSamples, batches, concatenated
@@ -23,6 +23,7 @@ __all__ = [
     "ScaleSignal",
     "SignalAugmentation",
     "Training",
+    "Turn",
     "WarpTime",
     "batches",
     "concatenated",

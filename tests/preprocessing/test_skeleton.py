@@ -10,8 +10,17 @@ from planted import planted_trials
 from scipy.spatial.transform import Rotation
 
 import gaitlib
-from gaitlib.preprocessing import AddJointAngles, AddVelocity, AlignHeading, CentrePelvis, ScaleStature, SelectJoints
-from gaitlib.preprocessing.skeleton import ANGLES, body_length_m, included_angle_deg, position_columns
+from gaitlib.preprocessing import (
+    AddJointAngles,
+    AddPelvisMotion,
+    AddVelocity,
+    AlignHeading,
+    BoneDirections,
+    CentrePelvis,
+    ScaleStature,
+    SelectJoints,
+)
+from gaitlib.preprocessing.skeleton import ANGLES, PELVIS_MOTION, body_length_m, included_angle_deg, position_columns
 from gaitlib.trials.conventions import skeleton_channels
 from gaitlib.trials.modality import object_array
 
@@ -22,6 +31,8 @@ EVERY_STEP = [
     ScaleStature(),
     AddVelocity(),
     AddJointAngles(),
+    AddPelvisMotion(),
+    BoneDirections(),
 ]
 LEG_AND_TRUNK = (
     "spine_base",
@@ -387,3 +398,40 @@ def test_a_skeleton_that_stands_along_another_axis_is_refused(order, sign, up):
     with pytest.raises(gaitlib.GaitDataError, match="z must point up"):
         gaitlib.preprocessing.gait_events(other)
     gaitlib.recipes.steps_for(trials)
+
+
+def test_pelvis_motion_is_that_of_the_room_and_survives_centring():
+    time_s = np.arange(60) / 30
+    joint = np.column_stack([0.1 * time_s + 0.02 * np.sin(9 * time_s), 1.2 * time_s, 1 + 0.01 * np.cos(9 * time_s)])
+    trials = skeleton([joint.astype(np.float32)], rate_hz=30)
+    told = values(CentrePelvis().fit_transform(AddPelvisMotion().fit_transform(trials)))[:, 3:]
+    straight = np.polynomial.Polynomial.fit(time_s, joint[:, 0], 1)(time_s)
+    assert np.allclose(told[:, 0], joint[:, 2] - np.median(joint[:, 2]), atol=1e-6)
+    assert np.allclose(told[:, 1], joint[:, 0] - straight, atol=1e-6)
+    assert np.allclose(told[:, 2], 1.2, atol=1e-4)
+
+
+def test_bone_directions_do_not_know_the_length_of_a_limb():
+    figures = [standing(left_thigh=0.30), standing(left_thigh=0.55)]
+    short, tall = (BoneDirections().fit_transform(skeleton([f], LEG_AND_TRUNK)) for f in figures)
+    assert np.array_equal(values(short), values(tall))
+    m = short.modality("skeleton")
+    thigh = [m.channels.index(f"left_knee_{axis}") for axis in "xyz"]
+    assert values(short)[0, thigh].tolist() == [0, 1, 0]
+    assert np.allclose(np.linalg.norm(values(short).reshape(3, -1, 3), axis=2), 1)
+
+
+def test_a_bone_without_a_length_has_no_direction_and_derived_channels_stay():
+    figure = standing()
+    figure[:, -3:] = figure[:, -6:-3]  # the right ankle in the right knee
+    rising = AddPelvisMotion().fit_transform(skeleton([figure], LEG_AND_TRUNK, rate_hz=30))
+    told = BoneDirections().fit_transform(rising)
+    channels = told.modality("skeleton").channels
+    assert channels[-3:] == PELVIS_MOTION
+    assert not values(told)[:, channels.index("right_ankle_x") : channels.index("right_ankle_z") + 1].any()
+
+
+def test_joints_without_a_bone_between_them_are_refused():
+    trials = skeleton([np.ones((3, 6))], ("head", "left_foot"))
+    with pytest.raises(gaitlib.GaitDataError, match="no two joints with a bone"):
+        BoneDirections().fit_transform(trials)
