@@ -27,7 +27,7 @@ from gaitlib.preprocessing import (
     SummaryStatistics,
     Tensors,
 )
-from gaitlib.protocols import Protocol
+from gaitlib.protocols.folds import NEW_PERSON, Protocol
 from gaitlib.trials.conventions import GAIT_JOINTS, KINECT_V2_JOINTS
 
 JOINTS = [joint for joint in GAIT_JOINTS if joint in KINECT_V2_JOINTS]
@@ -38,7 +38,7 @@ class LeavePairOut(Protocol):
     """Every pair of subjects is left out once."""
 
     name = "leave-two-subjects-out (every pair)"
-    claim = "a new person"
+    claim = NEW_PERSON
 
     def __init__(self, validation=False, seed=0):
         self.validation = validation
