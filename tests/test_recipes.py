@@ -208,7 +208,7 @@ def test_without_a_gyroscope_the_accelerometer_is_read_alone(gyro):
 
 def test_what_was_fused_before_is_scaled_and_cut():
     trials = two_walks(2)
-    once = recipes.Pipeline(recipes.imu_steps()).fit_transform(trials)
+    once = Pipeline(recipes.imu_steps()).fit_transform(trials)
     for model in ("compact_gru", "extra_trees"):
         both = recipes.steps_for(trials, model).fit_transform(trials).inputs
         alone = recipes.steps_for(once, model)
@@ -272,9 +272,9 @@ def test_a_network_learns_inertial_walks_and_their_turned_copies():
 
 def test_a_rate_that_no_step_makes_equal_is_still_refused():
     trials = two_walks(3)
-    fused = recipes.Pipeline(recipes.imu_steps()).fit_transform(trials)
+    fused = Pipeline(recipes.imu_steps()).fit_transform(trials)
     fitted = gaitlib.GaitClassifier(models.Builder("extra_trees", n_estimators=10)).fit(fused)
-    faster = recipes.Pipeline(recipes.imu_steps(rate_hz=100)).fit_transform(two_walks(3, 200))
+    faster = Pipeline(recipes.imu_steps(rate_hz=100)).fit_transform(two_walks(3, 200))
     with pytest.raises(gaitlib.GaitDataError, match="'imu': recorded at 100 Hz, the training trials at 50 Hz"):
         fitted.predict(faster)
 
@@ -291,7 +291,7 @@ def test_windows_of_a_classical_model_weigh_a_trial_once(monkeypatch):
     steps = [("crop", Crop(10, "sliding", 10, "emg")), ("statistics", SummaryStatistics())]
     for positions in ("sliding", "first"):
         steps[0][1].position = positions
-        gaitlib.GaitClassifier("majority", recipes.Pipeline(steps)).fit(trials)
+        gaitlib.GaitClassifier("majority", Pipeline(steps)).fit(trials)
     np.testing.assert_allclose(given[0], [0.625, 0.625, 0.625, 0.625, 2.5])
     assert given[1] is None
 

@@ -449,7 +449,7 @@ def test_the_key_changes_with_everything_that_matters(tiny_trials):
         ("models/layers.py", True),
         ("training/loop.py", True),
         ("trials/trialset.py", True),
-        ("recipes.py", True),
+        ("recipes/defaults.py", True),
     ],
 )
 def test_the_edit_of_what_computes_trains_anew_and_no_other(tmp_path, monkeypatch, file, trains_anew):

@@ -1,4 +1,4 @@
-"""Named settings that work: the default preparation of each kind of modality."""
+"""The default pipeline of a model for some trials."""
 
 from dataclasses import replace
 
@@ -12,175 +12,37 @@ from gaitlib import models
 from gaitlib.encoders import Encode, Encoder
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import (
-    AddJointAngles,
-    AddVelocity,
-    CentrePelvis,
     Crop,
-    FillPose,
     Frames,
-    FuseSensors,
     GaitParameters,
-    LowPass,
-    MaskFace,
-    NormalisePose,
-    RemoveGravity,
-    ScaleStature,
-    SelectJoints,
     SpectralStatistics,
     SummaryStatistics,
     Tensors,
     variance_score,
 )
-from gaitlib.preprocessing.skeleton import ANGLES, require_z_up
-from gaitlib.training import Pretraining
-from gaitlib.trials.conventions import (
-    ACC_CHANNELS,
-    ACC_UNIT,
-    BODY_UNIT,
-    CHEST_NAMES,
-    GAIT_JOINTS,
-    GYRO_CHANNELS,
-    IMU_UNIT,
-    PELVIS_NAMES,
-    PICTURE_UNIT,
-    pose_channels,
+from gaitlib.preprocessing.skeleton import require_z_up
+from gaitlib.recipes.modality_steps import (
+    FEATURES,
+    IMU_RATE_HZ,
+    PCA_VARIANCE,
+    TOP_SHARE,
+    imu_sensors,
+    imu_steps,
+    is_imu,
+    is_pose,
+    is_skeleton,
+    pose_steps,
+    skeleton_steps,
 )
+from gaitlib.training import Pretraining
+from gaitlib.trials.conventions import ACC_CHANNELS, ACC_UNIT, GYRO_CHANNELS, IMU_UNIT
 from gaitlib.trials.modality import object_array
 
 WINDOW_S, HOP_S = 4 / 3, 0.5  # a little more than one gait cycle: 40 and 15 frames at 30 Hz
 OPENING_S = 10 / 3  # 100 frames at 30 Hz
-POSE_UNITS = (PICTURE_UNIT, BODY_UNIT)
 RATE_HZ = 30.0  # where times are not known
-IMU_RATE_HZ, IMU_LOW_PASS_HZ = 50.0, 20.0
 IMU_WINDOW_S, IMU_HOP_S = 2.56, 1.28  # 128 and 64 frames, as encoders of inertial signals read
-TOP_SHARE = 75 / 96  # of the channels, the reference study's choice
-PCA_VARIANCE = 0.95
-
 ONLY = {"code": "autoencoder", "joints": "positions"}  # features of a skeleton that a preparation is made for
-
-# What a network reads of a skeleton, as a word for recipes and tables.
-FEATURES = {
-    "positions": "pelvis-centred positions of 15 joints, divided by body length",
-    "velocity": "positions, and their velocities",
-    "angles": "positions, and the angles at knees, hips, ankles and shoulders",
-    "variance": f"positions of all joints, the {TOP_SHARE:.0%} of channels with the largest variance",
-    "pca": f"principal components of all positions, {PCA_VARIANCE:.0%} of the variance",
-    "autoencoder": "the code of an autoencoder of all positions, one step long",
-}
-
-
-def is_skeleton(modality) -> bool:
-    """Whether a modality is a sequence with the joints that the skeleton steps need."""
-    joints = (PELVIS_NAMES, CHEST_NAMES)
-    return modality.kind == "sequence" and all(any(f"{n}_x" in modality.channels for n in names) for names in joints)
-
-
-def skeleton_steps(modality, name: str, features: str = "angles") -> list:
-    """Named steps that take place and stature out of a skeleton and choose what is read of it.
-
-    None of them learns from other trials. Angles are left out where a skeleton lacks a joint that they need.
-
-    Parameters
-    ----------
-    modality : Modality
-    name : str
-    features : str
-        One of ``FEATURES``.
-    """
-    steps = [(f"centre_{name}", CentrePelvis(name)), (f"stature_{name}", ScaleStature(name))]
-    if features in ("variance", "pca", "autoencoder"):
-        return steps
-    joints = [joint for joint in GAIT_JOINTS if f"{joint}_x" in modality.channels]
-    steps.append((f"joints_{name}", SelectJoints(joints, name)))
-    needed = {joint for triple in ANGLES.values() for joint in triple} - {"chest"}
-    if features == "angles" and needed <= set(joints):
-        steps.append((f"angles_{name}", AddJointAngles(name)))
-    if features == "velocity":
-        steps.append((f"velocity_{name}", AddVelocity(name)))
-    return steps
-
-
-def is_pose(modality) -> bool:
-    """Whether a modality is a sequence of joints in a picture, as found or normalised."""
-    return modality.kind == "sequence" and modality.channels == pose_channels() and modality.unit in POSE_UNITS
-
-
-def pose_steps(modality, name: str = "pose") -> list:
-    """Named steps that take eyes and ears, place and size out of a pose and fill what was not seen.
-
-    None of them learns from other trials. A pose that is normalised already was prepared by somebody and stays.
-
-    Parameters
-    ----------
-    modality : Modality
-    name : str
-    """
-    if modality.unit == BODY_UNIT:
-        return []
-    steps = {"face": MaskFace(name), "normalise": NormalisePose(name), "fill": FillPose(modality=name)}
-    return [(f"{step}_{name}", made) for step, made in steps.items()]
-
-
-def is_imu(modality) -> bool:
-    """Whether a modality is a sequence of accelerations in m/s2, alone or with rotation rates in rad/s beside them."""
-    layouts = {(ACC_CHANNELS, ACC_UNIT), (ACC_CHANNELS + GYRO_CHANNELS, IMU_UNIT)}
-    return modality.kind == "sequence" and (modality.channels, modality.unit) in layouts
-
-
-def imu_sensors(trials) -> tuple[str, ...]:
-    """The modalities, "acc" alone or with "gyro", that trials of inertial sensors hold as recorded; none of others.
-
-    A gyroscope that no trial has does not count. Accelerations in g without one, as a wristband gives them beside its
-    pulse, are a signal like others.
-    """
-    acc, gyro = (trials.modalities.get(name) for name in ("acc", "gyro"))
-    turns = gyro is not None and gyro.channels == GYRO_CHANNELS and gyro.present().any()
-    if acc is None or acc.channels != ACC_CHANNELS or not (turns or is_imu(acc)):
-        return ()
-    return ("acc", "gyro") if turns else ("acc",)
-
-
-def imu_steps(sensors=("acc", "gyro"), rate_hz: float = IMU_RATE_HZ) -> list:
-    """Named steps that put inertial sensors on one clock, as the modality "imu", and take gravity and noise out.
-
-    None of them learns from other trials: who fits many models may take all trials through them once, before any split.
-
-    Parameters
-    ----------
-    sensors : sequence of {"acc", "gyro"}
-    rate_hz : float
-
-    Examples
-    --------
-    >>> [name for name, _ in imu_steps()]
-    ['fuse', 'gravity', 'smooth_imu']
-    """
-    return [
-        ("fuse", FuseSensors(rate_hz, sensors)),
-        ("gravity", RemoveGravity()),
-        ("smooth_imu", LowPass(IMU_LOW_PASS_HZ, order=4, modality="imu")),
-    ]
-
-
-def signal_steps(trials, name: str | None = None) -> list:
-    """Named steps from recordings to what an encoder reads, without scaling and windows; none of them learns.
-
-    Inertial sensors go through :func:`imu_steps`, a pose through :func:`pose_steps`, a skeleton is centred and scaled
-    by body length and loses hands and face, other sequences stay as they are.
-
-    Parameters
-    ----------
-    trials : TrialSet
-    name : str, optional
-        The modality that will be read.
-    """
-    sensors = imu_sensors(trials)
-    if sensors and name in (None, "imu"):
-        return imu_steps(sensors)
-    for own, m in trials.modalities.items():
-        if name in (None, own) and (is_skeleton(m) or is_pose(m)):
-            return skeleton_steps(m, own, "positions") if is_skeleton(m) else pose_steps(m, own)
-    return []
 
 
 def _as_fused(trials, sensors):
@@ -363,37 +225,3 @@ def _modalities(trials, entry) -> list[str]:
             )
         names += by_kind[kind]
     return names
-
-
-def horst_training(n_train: int) -> list:
-    """The training of Horst et al. 2019: plain SGD in three stages of 10,000 mini-batches of 5, at falling rates.
-
-    A stage ends early after 2500 mini-batches without a better validation loss; the best weights are kept. Departures
-    from the source: the watched loss is the one that is trained, not the absolute error, and is looked at once an
-    epoch, not every 250 mini-batches; linear networks and perceptrons may end early, too. The source's toolbox scales
-    gradients by the size of each layer, so its rates mean other steps there.
-
-    Parameters
-    ----------
-    n_train : int
-        Trials that are learnt from, without those that are watched.
-
-    Returns
-    -------
-    list of Training
-
-    References
-    ----------
-    Horst et al. 2019, https://doi.org/10.1038/s41598-019-38748-8
-
-    Examples
-    --------
-    >>> [(stage.epochs, stage.patience, stage.learning_rate) for stage in horst_training(912)]
-    [(55, 14, 0.005), (55, 14, 0.001), (55, 14, 0.0005)]
-    """
-    from gaitlib.training import Training  # late: it loads the backend
-
-    batches_an_epoch = max(1, n_train // 5)
-    plain = {"batch_size": 5, "schedule": None, "clip_norm": None, "optimizer": "sgd"}
-    epochs, patience = (-(-n // batches_an_epoch) for n in (10_000, 2500))
-    return [Training(epochs, patience=patience, learning_rate=rate, **plain) for rate in (5e-3, 1e-3, 5e-4)]
