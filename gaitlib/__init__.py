@@ -27,6 +27,7 @@ _WHERE = {
     "pretrain": "gaitlib.encoders",
     "GaitClassifier": "gaitlib.classifier",
     "GaitRegressor": "gaitlib.classifier",
+    "Ensemble": "gaitlib.ensemble",
     "Pretraining": "gaitlib.training",
     "Training": "gaitlib.training",
     "Mirror": "gaitlib.training",

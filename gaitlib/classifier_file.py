@@ -24,6 +24,7 @@ from gaitlib.trials.alignment import is_recorded
 
 NETWORK_FILE = "network.keras"
 CONTENTS_FILE = "contents.json"  # checksums of the others
+ENSEMBLE_FILE = "ensemble.json"  # where the folder holds several classifiers, as one
 STATE_FILES = ("classifier.json", "classifier.npz")
 
 
@@ -34,13 +35,13 @@ def write_classifier(model, folder) -> Path:
     state = {k: v for k, v in vars(model).items() if k != "network_"}
     state["history_"] = model.history_.to_dict(orient="list")
     state["heads_"] = {name: asdict(target) for name, target in model.heads_.items()}
-    for name in (NETWORK_FILE, CONTENTS_FILE):  # of an earlier one
+    for name in (NETWORK_FILE, CONTENTS_FILE, ENSEMBLE_FILE):  # of an earlier one
         (folder / name).unlink(missing_ok=True)
     saving.save_state(state | {"has_network": hasattr(model, "network_")}, folder / "classifier")
     if hasattr(model, "network_"):
         model.network_.save(folder / NETWORK_FILE)
     files = [name for name in (*STATE_FILES, NETWORK_FILE) if (folder / name).exists()]
-    (folder / CONTENTS_FILE).write_text(json.dumps({name: _checksum(folder / name) for name in files}))
+    (folder / CONTENTS_FILE).write_text(json.dumps({name: checksum(folder / name) for name in files}))
     return folder
 
 
@@ -54,7 +55,8 @@ def read_classifier(folder, custom_objects=None) -> dict:
         those of one fitted classifier.
     """
     folder = Path(folder)
-    _check_contents(folder)
+    if (folder / CONTENTS_FILE).exists():  # folders of earlier versions have none
+        check_contents(folder, STATE_FILES, {NETWORK_FILE})
     state = saving.load_state(folder / "classifier", custom_objects)
     has_network = state.pop("has_network", False)
     try:
@@ -73,25 +75,32 @@ def read_classifier(folder, custom_objects=None) -> dict:
     return state
 
 
-def _checksum(file) -> str:
+def checksum(file) -> str:
+    """Of the content of a file."""
     return hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
 
 
-def _check_contents(folder) -> None:
-    """Compare the files with their checksums; folders of earlier versions have none."""
+def check_contents(folder, needed, optional=frozenset()) -> None:
+    """Compare the files of a saved model with their checksums.
+
+    Raises
+    ------
+    GaitDataError
+        If there are others, or one is missing or not what was saved.
+    """
     try:
         contents = json.loads((folder / CONTENTS_FILE).read_text())
         pairs = [(folder / name, known) for name, known in contents.items()]
     except FileNotFoundError:
-        return
+        raise GaitDataError(f"{folder}: no such file: {CONTENTS_FILE} is missing; copy the whole folder") from None
     except Exception as error:  # not JSON, not text, nested without end
         raise GaitDataError(f"{folder / CONTENTS_FILE}: damaged ({error}); copy the whole folder again") from None
-    if not set(STATE_FILES) <= set(contents) <= {*STATE_FILES, NETWORK_FILE}:
+    if not set(needed) <= set(contents) <= {*needed, *optional}:
         raise GaitDataError(f"{folder / CONTENTS_FILE}: damaged: it names other files; copy the whole folder again")
     for file, known in pairs:
         if not file.exists():
             raise GaitDataError(f"{folder}: no such file: {file.name} is missing; copy the whole folder")
-        if not file.is_file() or _checksum(file) != known:
+        if not file.is_file() or checksum(file) != known:
             raise GaitDataError(f"{file} is damaged: it is not what was saved; copy the whole folder again")
 
 

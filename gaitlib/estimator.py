@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
 from gaitlib import recipes
-from gaitlib.classifier_file import read_classifier, write_classifier
+from gaitlib.classifier_file import ENSEMBLE_FILE, read_classifier, write_classifier
 from gaitlib.encoders.origins import fit_steps, origin, started
 from gaitlib.errors import GaitDataError
 from gaitlib.models import LABEL, Builder, Head
@@ -28,6 +28,7 @@ from gaitlib.training import (
     network_outputs,
     train_network,
 )
+from gaitlib.training.settings_of import class_weight_of, refuse_without_effect
 from gaitlib.trials import TrialSet
 from gaitlib.trials.alignment import aligned, of_any_rate, recorded
 
@@ -81,7 +82,7 @@ class GaitEstimator(BaseEstimator):
         for learnt in ("network_", "estimator_", "further_estimators_"):  # of an earlier fit, perhaps another kind
             vars(self).pop(learnt, None)
         builder = self.builder()
-        _refuse_without_effect(builder, self.stages())
+        refuse_without_effect(builder, self.stages())
         if validation is None and not builder.classical:
             learnt, watched = cut_validation(trials.judged_by(self.primary), self.validation, self.seed)
             trials, validation = trials[learnt], trials[watched]
@@ -118,7 +119,7 @@ class GaitEstimator(BaseEstimator):
             encoded, weight = (a if len(self.heads_) == 1 else a[name] for a in (learnt.target, learnt.weight))
             known = weight > 0
             encoded = encoded[known].ravel().astype(np.int32 if target.classes else np.float32)
-            alike = _of_head(stage.class_weight, name, target) is None and np.ptp(weight[known]) == 0
+            alike = class_weight_of(stage.class_weight, name, target) is None and np.ptp(weight[known]) == 0
             estimator = builder.build_classical(self.seed, target.kind)
             estimators[name] = fit_weighted(estimator, features[known], encoded, None if alike else weight[known])
         self.estimator_ = estimators.pop(self.primary)
@@ -179,7 +180,7 @@ class GaitEstimator(BaseEstimator):
         for name, target in self.heads_.items():
             encoded, known = (a[place] for a in target.encode(name, trials.target(name)))
             own = np.where(known, weight, 0.0)
-            weights[name] = target.weights(encoded, own, _of_head(class_weight, name, target))
+            weights[name] = target.weights(encoded, own, class_weight_of(class_weight, name, target))
             targets[name] = encoded if target.kind == "class" else encoded[:, None]
         if len(self.heads_) == 1:
             (targets,), (weights,) = targets.values(), weights.values()
@@ -312,11 +313,10 @@ class GaitEstimator(BaseEstimator):
         GaitDataError
             If the folder holds none, is damaged, asks for what a file may not, or needs parts that are not given.
         """
-        state = read_classifier(folder, custom_objects)
-        kind = _class_for(next(iter(state["heads_"].values())))
+        kind, state = _read(folder, custom_objects)
         if not issubclass(kind, cls):
             raise GaitDataError(f"{folder} holds a {kind.__name__}; load it with {kind.__name__}.load(folder)")
-        model = kind()
+        model = kind.__new__(kind)
         vars(model).update(state)
         return model
 
@@ -353,6 +353,15 @@ class GaitEstimator(BaseEstimator):
             steps[-1].set_params(allow_missing=True)  # the network learns to do without
         return steps
 
+    def parts(self, trials) -> dict:
+        """The models that would learn from training trials, each with what it learns from; of an ensemble, several."""
+        return {"": (self, trials)}
+
+    @property
+    def fitted_parts(self) -> dict:
+        """The fitted models that are asked, by name; of an ensemble its members."""
+        return {"": self}
+
     def stages(self) -> list[Training]:
         """The training settings, stage by stage."""
         stages = self.training or Training()
@@ -371,25 +380,18 @@ class GaitEstimator(BaseEstimator):
                 raise GaitDataError(f"{trials.ids[~target.known][0]} has no {what}; leave such trials out")
 
 
+def _read(folder, custom_objects):
+    """The class of a saved model, and its attributes."""
+    if (Path(folder) / ENSEMBLE_FILE).exists():
+        from gaitlib.ensemble import Ensemble  # late, as below
+        from gaitlib.ensemble_file import read_ensemble
+
+        return Ensemble, read_ensemble(folder, custom_objects)
+    state = read_classifier(folder, custom_objects)
+    return _class_for(next(iter(state["heads_"].values()))), state
+
+
 def _class_for(target: LearntTarget):
     from gaitlib.classifier import GaitClassifier, GaitRegressor  # late: they derive from what is here
 
     return GaitRegressor if target.kind == "continuous" else GaitClassifier
-
-
-def _of_head(class_weight, name, target):
-    """How the classes of one head are weighted."""
-    if isinstance(class_weight, dict):
-        return class_weight.get(name)
-    return None if target.kind == "continuous" and class_weight == "balanced" else class_weight
-
-
-def _refuse_without_effect(builder, stages) -> None:
-    """Settings that a classical model would pass over in silence."""
-    if not builder.classical:
-        return
-    if len(stages) > 1:
-        raise GaitDataError(f"'{builder.name}' is no network: it learns in one stage, not in {len(stages)}")
-    for setting in ("start", "l2", "trainable", "encoder", "modality_dropout", "head_weights"):
-        if getattr(stages[0], setting):
-            raise GaitDataError(f"'{builder.name}' is no network: Training({setting}=...) has no effect; leave it out")

@@ -12,8 +12,9 @@ import gaitlib
 PACKAGE = Path(gaitlib.__file__).parent
 ROOMS = (
     "errors", "targets", "trials", "saving", "protocols", "preprocessing", "datasets", "models", "training", "encoders",
-    "recipes", "classifier_file", "estimator", "classifier", "audit", "results", "evaluation", "perturb", "explain",
-    "plots", "study_file", "studies", "testing", "demo", "cli", "__main__",
+    "recipes", "classifier_file", "estimator", "classifier", "ensemble_sides", "ensemble_file", "ensemble",
+    "audit", "results", "evaluation", "perturb", "explain", "plots", "study_file", "studies", "testing", "demo", "cli",
+    "__main__",
 )  # fmt: skip
 LONGEST = 400  # lines
 

@@ -11,6 +11,8 @@ from sklearn.base import clone
 
 from gaitlib.encoders import Encode
 from gaitlib.encoders.origins import origin
+from gaitlib.ensemble import Ensemble
+from gaitlib.ensemble_sides import recorded_ids
 from gaitlib.estimator import GaitEstimator
 from gaitlib.protocols.folds import Fold
 from gaitlib.targets import as_labels
@@ -33,7 +35,7 @@ class FoldOutcome:
         these are those of ``fitted_on``) and their subjects; and ``recordings``: digests of those that encoders have
         learnt from.
     files : dict of str to bytes
-        The saved classifier.
+        The saved classifier: its files, by their places in its folder.
     """
 
     heads: dict[str, tuple[str, pd.DataFrame]]
@@ -51,7 +53,9 @@ class FoldOutcome:
 
 def train_fold(template: GaitEstimator, trials: TrialSet, fold: Fold, seed: int) -> FoldOutcome:
     """Train and test a classifier in a fold."""
-    model = clone(template).set_params(seed=fold_seed(seed, template.seed, fold.name), validation=None, progress=False)
+    model = clone(template).set_params(seed=fold_seed(seed, template.seed, fold.name), progress=False)
+    if not isinstance(model, Ensemble):  # whose members hold back people of their own
+        model.set_params(validation=None)
     train, watched = fold.train, fold.validation
     if not _watches(model, trials):
         train, watched = np.concatenate([train, watched]), watched[:0]
@@ -100,15 +104,20 @@ def _predictions(model, trials, part) -> dict[str, pd.DataFrame]:
 
 def _learnt(model, trial) -> dict:
     """Read off a trial that goes through the fitted steps: a pretrained, frozen step tells its own trials there."""
-    prepared, _ = model.prepare(trial)
-    steps = [(e.step, e.fitted_on, e.subjects) for e in prepared.history if e.fitted_on]
-    own = model.fitted_on_
-    # One behind other steps saw what these made, whose digests are not those of recordings.
-    encoders = [step.encoder_ for step in list(model.steps_)[:1] if isinstance(step, Encode)]
-    started = model.started_from_ + [origin(encoder) for encoder in encoders]
-    steps += [(name, ids, people) for name, ids, people, _ in started]
+    own, steps, digests = model.fitted_on_, [], set()
+    for name, part in model.fitted_parts.items():
+        prepared, _ = part.prepare(trial)
+        found = [(e.step, e.fitted_on, e.subjects) for e in prepared.history if e.fitted_on]
+        # One behind other steps saw what these made, whose digests are not those of recordings.
+        encoders = [step.encoder_ for step in list(part.steps_)[:1] if isinstance(step, Encode)]
+        started = part.started_from_ + [origin(encoder) for encoder in encoders]
+        found += [(step, ids, people) for step, ids, people, _ in started]
+        digests.update(*(recordings for *_, recordings in started))
+        if part is not model:
+            found = [(f"{name}: {step}", recorded_ids(ids), people) for step, ids, people in found]
+        steps += found
     return {
-        "recordings": sorted(set().union(*(recordings for *_, recordings in started))),
+        "recordings": sorted(digests),
         "fitted_on": list(own),
         "watched": list(model.watched_),
         "steps": [[name, None if set(ids) == set(own) else list(ids), list(people)] for name, ids, people in steps],
@@ -118,7 +127,8 @@ def _learnt(model, trial) -> dict:
 def _saved(model) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         model.save(folder)
-        return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+        files = [file for file in Path(folder).rglob("*") if file.is_file()]
+        return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
 def fold_seed(run_seed: int, model_seed: int, fold_name: str) -> int:

@@ -22,7 +22,9 @@ from gaitlib.training.device import chosen_device, has_gpu
 PROBE_TRIALS_A_CLASS = 4
 # Where a result is made; all other rooms only split, draw, read or hand on, and their edits retrain nothing
 ROOMS_THAT_COMPUTE = ("trials", "preprocessing", "models", "training", "encoders", "recipes")
-FILES_THAT_COMPUTE = ("targets.py", "estimator.py", "classifier.py", "evaluation/fold.py")
+FILES_THAT_COMPUTE = (
+    "targets.py", "estimator.py", "classifier.py", "ensemble_sides.py", "ensemble.py", "evaluation/fold.py",
+)  # fmt: skip
 VERSIONS = ("gaitlib", "keras", "numpy", "sklearn")
 
 
@@ -33,20 +35,22 @@ def describe(name, model, trials, about, protocol, folds, seed, n_threads) -> di
     what is known of the trials (:class:`gaitlib.results.stored.About`), whose digest is computed once a benchmark.
     """
     try:
-        saving.check_can_be_saved(model.get_params(deep=False))
-        _require_complete(model, trials)
-        built = _build_once(model, trials[folds[0].train])
+        parts = model.parts(trials[folds[0].train])
+        for part, _ in parts.values():
+            saving.check_can_be_saved(part.get_params(deep=False))
+            _require_complete(part, trials)
+        built = {called: _build_once(part, learnt) for called, (part, learnt) in parts.items()}
     except Exception as error:
         raise GaitDataError(f"{name}, {protocol.name}: cannot be built or kept: {error}") from error
     backend = keras.backend.backend()
-    registered = model.builder().info
-    modules = [*VERSIONS, backend, *(registered.requires if registered else ())]
+    registered = [part.builder().info for part, _ in parts.values()]
+    modules = [*VERSIONS, backend, *(module for known in registered if known for module in known.requires)]
     return {
         "data": {"name": trials.name, "digest": about.digest, "trials": len(trials)},
         "protocol": saving.spec(protocol),
         "folds": {f.name: saving.digest(_parts(f)) for f in folds},
         "classifier": saving.spec(_nowhere(model).set_params(progress=False)),
-        "built": built,
+        "built": built.get("", built),  # that of each member of an ensemble, by name
         "code": _code(),
         "seed": seed,
         "device": {

@@ -120,9 +120,10 @@ class RunStore:
         for name, table in tables.items():
             (partial / name).write_bytes(table)
         (partial / "fold.json").write_text(as_json(kept))
-        (partial / "classifier").mkdir()
         for name, content in outcome.files.items():
-            (partial / "classifier" / name).write_bytes(content)
+            file = partial / "classifier" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
         os.chmod(partial, 0o755)
 
     def keep_audit(self, receipt: dict) -> None:

@@ -99,9 +99,10 @@ def told_by(classifier, trial: TrialSet, model: str) -> Prediction:
 
 def has_seen(classifier, trials: TrialSet) -> np.ndarray:
     """Whether a classifier, its steps or the encoder it started from learnt from the subject of each trial, (n,)."""
-    steps = [step for _, step in classifier.steps_.steps]
+    parts = list(classifier.fitted_parts.values())
+    steps = [step for part in parts for _, step in part.steps_.steps]
     people = {person for one in (classifier, *steps) for person in getattr(one, "fitted_subjects_", ())}
-    people.update(*(whose for _, _, whose, _ in getattr(classifier, "started_from_", [])))
+    people.update(*(whose for part in parts for _, _, whose, _ in getattr(part, "started_from_", [])))
     return np.isin(trials.subjects, list(people)) | np.isin(trials.ids, classifier.fitted_on_)
 
 

@@ -136,12 +136,13 @@ def robustness_table(accuracies: pd.DataFrame) -> pd.DataFrame:
 
 def _of_fold(classifier, trials, places, perturbations, seed) -> pd.DataFrame:
     """One row a test trial at each level: whether it is classified correctly."""
-    reads = replace(trials, modalities=_modalities_read(classifier, trials))
-    last, own, parts = classifier.steps_[-1], trials[places], []
-    is_network = isinstance(last, Tensors)
-    if is_network:
+    asked = classifier.fitted_parts.values()
+    reads = replace(trials, modalities={n: m for one in asked for n, m in _modalities_read(one, trials).items()})
+    lasts, own, parts = [one.steps_[-1] for one in asked], trials[places], []
+    is_network = all(isinstance(last, Tensors) for last in lasts)
+    for last in lasts if is_network else ():
         last.set_params(allow_missing=True)
-    for learnt in getattr(classifier, "recorded_", {}).values():
+    for learnt in [learnt for one in asked for learnt in getattr(one, "recorded_", {}).values()]:
         learnt["rates_hz"] = None  # what another rate does is what is asked
     for name, perturbation in perturbations.items():
         for level in perturbation.levels(reads) if is_network or not perturbation.networks_only else ():

@@ -84,6 +84,8 @@ def _model(table, description) -> str:
         lines.append(f"- `{_text(name)}`, {_text(description['run']['what'])}")
     elif name:
         lines.append(f"- a model of one's own: `{_text(name['name'])}`")
+    elif description.get("classifier"):  # an ensemble
+        lines.append(f"- {_text(description['run']['model'])}: {_text(description['run']['what'])}")
     if settings:
         lines.append("- settings: " + ", ".join(_text(f"{k} = {v}") for k, v in settings.items()))
     if pd.notna(weights := table["parameters"].max()):

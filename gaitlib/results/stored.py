@@ -170,14 +170,19 @@ def fold_checksums(predictions: dict[str, bytes], classifier: dict[str, bytes]) 
     predictions : dict of str to bytes
         By the names of :func:`head_files`.
     classifier : dict of str to bytes
-        Files of the saved classifier, by name.
+        Files of the saved classifier, by their places in its folder.
     """
     files = predictions | {f"classifier/{name}": file for name, file in classifier.items()}
     return {name: _checksum(content) for name, content in files.items()}
 
 
 def _classifier_files(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in (folder / "classifier").iterdir() if file.name[0] != "."}
+    found = {file.relative_to(folder / "classifier"): file for file in (folder / "classifier").rglob("*")}
+    return {
+        place.as_posix(): file.read_bytes()
+        for place, file in found.items()
+        if not file.is_dir() and not any(part.startswith(".") for part in place.parts)
+    }
 
 
 def _compare(written: dict, found: dict) -> None:
