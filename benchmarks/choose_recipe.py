@@ -3,18 +3,23 @@
 Every pair of people is left out once, and every person. For the tested person s, what was trained without s *and*
 without v tells v: these predictions of the other people weigh the parts of a recipe, set how sure it is, and choose
 among the recipes; the chosen one, trained without s, is then asked about s. The list below was written before anything
-was trained; what came later stands in ``LATER``. Trained folds are kept and not trained again.
-Usage: python benchmarks/choose_recipe.py DATA [PART ...]
+was trained; what came later stands in ``LATER`` and ``EITHER_SIDE``. Trained folds are kept and not trained again.
+Usage: python benchmarks/choose_recipe.py DATA [PART ...]   trains and judges; without parts only judges what is stored
 """
 
 import sys
+import warnings
 
+import numpy as np
+import pandas as pd
 from choose_settings import JOINTS, LeavePairOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import gaitlib
 from gaitlib import GaitClassifier, LeaveOneSubjectOut, Training
+from gaitlib.ensemble import pool_weights
+from gaitlib.ensemble_sides import MIRRORED, beside_mirror_images, told_apart
 from gaitlib.preprocessing import (
     AddJointAngles,
     AddPelvisMotion,
@@ -28,6 +33,7 @@ from gaitlib.preprocessing import (
     SummaryStatistics,
     Tensors,
 )
+from gaitlib.results.calibration import calibration_error
 from gaitlib.training import Turn
 
 STORE = "results/choose_recipe"
@@ -72,7 +78,10 @@ PARTS = {
     "cnn_directions_long": network("temporal_cnn", DIRECTIONS, 80, 30),
     "graph": network("multiscale_graph", POSITIONS, 48, 24),
 }
-LATER = {}
+LATER = {"rocket_directions_last": rocket(DIRECTIONS, 100, "last")}
+# Later, too: parts that learn from walks and their mirror images, which are classes of their own.
+EITHER_SIDE = {name: (PARTS | LATER)[name] for name in ("rocket", "rocket_directions", "rocket_directions_last")}
+AFFECTED, SYMMETRIC = "right", ("normal",)
 RECIPES = {  # parts that are joined; every part alone is a recipe, too
     "rockets": ("rocket", "rocket_directions", "rocket_velocity"),
     "rocket_trees": ("rocket", "trees"),
@@ -82,7 +91,15 @@ RECIPES = {  # parts that are joined; every part alone is a recipe, too
     "rockets_networks": ("rocket", "rocket_directions", "gru", "cnn_directions"),
     "one_of_each": ("rocket", "trees", "gru", "cnn"),
     "all_directions": ("rocket_directions", "trees_directions", "gru_directions", "cnn_directions"),
+    # later
+    "both_ends": ("rocket_directions", "rocket_last"),
+    "three_rockets": ("rocket", "rocket_directions", "rocket_last"),
+    "cnn_and_rocket": ("rocket_directions", "cnn_directions"),
+    "either_rockets": ("either rocket", "either rocket_directions"),
+    "either_both_ends": ("either rocket_directions", "either rocket_directions_last"),
+    "either_three": ("either rocket", "either rocket_directions", "either rocket_directions_last"),
 }
+SMALLEST = np.finfo(np.float32).tiny
 
 
 def trained(trials, parts):
@@ -91,12 +108,106 @@ def trained(trials, parts):
     return gaitlib.benchmark(parts, trials, protocols, store=STORE, progress=False, n_jobs=2)
 
 
+class Told:
+    """What the parts said: log probabilities by part, person left out and person asked, columns as told apart."""
+
+    def __init__(self, runs, classes):
+        self.said, self.own, self.walks, self.labels, self.classes = {}, {}, {}, {}, classes
+        for (part, _), table in runs.predictions().groupby(["model", "protocol"]):
+            either = part.startswith("either ")
+            told = told_apart(classes, AFFECTED if either else None, SYMMETRIC)
+            for fold, asked in table.groupby("fold"):
+                for person, own in asked.groupby("subject"):
+                    (out,) = set(fold.split("+")) - {person} or {person}
+                    own = own.set_index("trial").sort_index()
+                    log_proba = np.log(np.maximum(own[told.index], SMALLEST))
+                    if either:
+                        image = own.index.str.endswith(MIRRORED)
+                        swapped = log_proba[image][told["mirrored"]].to_numpy()
+                        own, log_proba = own[~image], log_proba[~image] + swapped
+                        log_proba = log_proba / 2 - np.log(np.exp(log_proba / 2).sum(axis=1)).to_numpy()[:, None]
+                    self.said[part, out, person] = log_proba.to_numpy()
+                    self.walks[person] = own["walk"].to_numpy()
+                    self.labels[person] = own["label"].str.split(",").str[0].to_numpy()
+            self.own[part] = told["class"].to_numpy()
+        self.people = sorted(self.walks)
+        n_folds = len(self.people) ** 2
+        counts = pd.Series([part for part, *_ in self.said]).value_counts()
+        self.parts = sorted(counts.index[counts == n_folds])
+
+    def weights(self, parts, out, people):
+        """Those of a recipe for the person left out, by what was said of other people."""
+        log_proba = np.concatenate([[self.said[p, out, v] for p in parts] for v in people], axis=1)
+        labels = np.concatenate([self.labels[v] for v in people])
+        return pool_weights(log_proba, self.own[parts[0]] == labels[:, None])
+
+    def proba(self, parts, weights, out, person) -> pd.DataFrame:
+        """Probabilities of the classes of one person's trials."""
+        pooled = np.tensordot(weights, np.stack([self.said[p, out, person] for p in parts]), 1)
+        pooled = np.exp(pooled - pooled.max(axis=1, keepdims=True))
+        pooled = pooled / pooled.sum(axis=1, keepdims=True)
+        return pd.DataFrame(pooled).T.groupby(self.own[parts[0]]).sum().T[self.classes]
+
+    def accuracy(self, proba, person, per_walk=False):
+        labels, walks = pd.Series(self.labels[person]), self.walks[person]
+        if per_walk:
+            proba, labels = proba.groupby(walks).mean(), labels.groupby(walks).first()
+        return (proba.idxmax(axis=1) == labels).mean()
+
+
+def judged(told, recipes):
+    """A row a recipe; and, by tested person and recipe, how it does on others and on this person."""
+    rows, inner, outer, walks = {}, {}, {}, {}
+    for name, parts in recipes.items():
+        final = {}
+        for s in told.people:
+            others = [v for v in told.people if v != s]
+            on_others = []
+            for v in others:
+                weights = told.weights(parts, s, [u for u in others if u != v])
+                on_others.append(told.accuracy(told.proba(parts, weights, s, v), v))
+            inner[s, name] = np.mean(on_others)
+            final[s] = told.proba(parts, told.weights(parts, s, others), s, s)
+            outer[s, name] = told.accuracy(final[s], s)
+            walks[s, name] = told.accuracy(final[s], s, per_walk=True)
+        alike = {s: told.proba(parts, np.full(len(parts), 1 / len(parts)), s, s) for s in told.people}
+        of = [np.array([d[s, name] for s in told.people]) for d in (inner, outer, walks)]
+        rows[name] = {"others": of[0].mean(), "file": of[1].mean(), "worst": of[1].min()}
+        rows[name] |= {"walk": of[2].mean(), "worst walk": of[2].min()}
+        labels = np.concatenate([told.labels[s] for s in told.people])
+        for when, tables in (("before", alike), ("after", final)):
+            table = pd.concat(tables.values(), ignore_index=True)
+            true = table.to_numpy()[np.arange(len(table)), pd.Index(told.classes).get_indexer(labels)]
+            rows[name][f"calibration {when}"] = calibration_error(table.max(axis=1), table.idxmax(axis=1) == labels)
+            rows[name][f"loss {when}"] = -np.log(np.maximum(true, SMALLEST)).mean()
+    return pd.DataFrame.from_dict(rows, orient="index"), *(pd.Series(d).unstack() for d in (inner, outer, walks))
+
+
+def judge(classes):
+    """Print every recipe that is trained, and what is chosen for each person by the others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of parts that are not finished
+        told = Told(gaitlib.open_runs(STORE), classes)
+    recipes = {part: (part,) for part in told.parts}
+    recipes |= {name: parts for name, parts in RECIPES.items() if set(parts) <= set(told.parts)}
+    for kind in (False, True):  # the recipes of the list that stood first, then all
+        first = [n for n, p in recipes.items() if kind or not any(x.startswith("either") or x in LATER for x in p)]
+        table, inner, outer, walks = judged(told, {name: recipes[name] for name in first})
+        print(table.sort_values("others").round(3).to_string())
+        chosen = inner.idxmax(axis=1)
+        own, own_walks = (pd.Series({s: d.loc[s, chosen[s]] for s in told.people}) for d in (outer, walks))
+        print("\nchosen by the other people:", "with what came later" if kind else "of one side")
+        print(pd.DataFrame({"recipe": chosen, "file": own, "walk": own_walks}).round(3).to_string())
+        print(f"mean: {own.mean():.4f} a file, {own_walks.mean():.4f} a walk\n", flush=True)
+
+
 def main(data, names):
     trials = gaitlib.load_trials(data)
-    every = PARTS | LATER
-    for name in names or every:
-        runs = trained(trials, {name: every[name]})
-        print(runs.table()[["model", "protocol", "accuracy"]].to_string(index=False), flush=True)
+    either = beside_mirror_images(trials, AFFECTED, SYMMETRIC)
+    for name in names:
+        part = name.removeprefix("either ")
+        trained(either if name in [f"either {n}" for n in EITHER_SIDE] else trials, {name: (PARTS | LATER)[part]})
+    judge(sorted(trials.classes))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from gaitlib.errors import GaitDataError
 from gaitlib.estimator import GaitEstimator
 from gaitlib.preprocessing.samples import mean_of_trials
+from gaitlib.recipes import member_steps, named_recipe
 from gaitlib.targets import as_labels
 from gaitlib.trials import TrialSet
 from gaitlib.trials.columns import label_text
@@ -63,6 +64,38 @@ class GaitClassifier(ClassifierMixin, GaitEstimator):
     >>> model.predict_proba(trials[:2]).shape
     (2, 6)
     """
+
+    @classmethod
+    def from_recipe(cls, name: str, **changes):
+        """An untrained classifier by the name of a recipe, whose settings are data: ``gaitlib.recipes.NAMED``.
+
+        Parameters
+        ----------
+        name : str
+            Such as "kinect_v2_best" or "either_side".
+        **changes
+            Parameters of :class:`gaitlib.Ensemble`, as ``seed=1``.
+
+        Returns
+        -------
+        gaitlib.Ensemble
+            Its members are weighed, and made as sure as they are right, by people left out of the training trials.
+
+        Raises
+        ------
+        GaitDataError
+            If there is no such recipe.
+
+        Examples
+        --------
+        >>> list(GaitClassifier.from_recipe("either_side").members)
+        ['directions, start']
+        """
+        from gaitlib.ensemble import Ensemble  # late: it is made of classifiers
+
+        recipe = named_recipe(name)
+        members = {own: cls(read["model"], member_steps(**read)) for own, read in recipe["members"].items()}
+        return Ensemble(members, **{"affected_side": recipe.get("affected_side")} | changes)
 
     def predict_samples(self, trials: TrialSet) -> pd.DataFrame:
         """Class probabilities of every sample (window), in the order they were cut.

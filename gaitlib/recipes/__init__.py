@@ -15,8 +15,10 @@ from gaitlib.recipes.modality_steps import (
     signal_steps,
     skeleton_steps,
 )
+from gaitlib.recipes.named import NAMED, member_steps, named_recipe
 
 __all__ = [
-    "FEATURES", "PCA_VARIANCE", "direction_steps", "horst_training", "imu_sensors", "imu_steps", "is_imu", "is_pose",
-    "is_skeleton", "pose_steps", "readable", "signal_steps", "skeleton_steps", "steps_for",
+    "FEATURES", "NAMED", "PCA_VARIANCE", "direction_steps", "horst_training", "imu_sensors", "imu_steps", "is_imu",
+    "is_pose", "is_skeleton", "member_steps", "named_recipe", "pose_steps", "readable", "signal_steps",
+    "skeleton_steps", "steps_for",
 ]  # fmt: skip
