@@ -111,9 +111,9 @@ def trained(trials, parts):
 class Told:
     """What the parts said: log probabilities by part, person left out and person asked, columns as told apart."""
 
-    def __init__(self, runs, classes):
+    def __init__(self, predictions, classes):
         self.said, self.own, self.walks, self.labels, self.classes = {}, {}, {}, {}, classes
-        for (part, _), table in runs.predictions().groupby(["model", "protocol"]):
+        for (part, _), table in predictions.groupby(["model", "protocol"]):
             either = part.startswith("either ")
             told = told_apart(classes, AFFECTED if either else None, SYMMETRIC)
             for fold, asked in table.groupby("fold"):
@@ -183,11 +183,11 @@ def judged(told, recipes):
     return pd.DataFrame.from_dict(rows, orient="index"), *(pd.Series(d).unstack() for d in (inner, outer, walks))
 
 
-def judge(classes):
+def judge(classes, *asked):
     """Print every recipe that is trained, and what is chosen for each person by the others."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of parts that are not finished
-        told = Told(gaitlib.open_runs(STORE), classes)
+        told = Told(pd.concat([gaitlib.open_runs(STORE, trials).predictions() for trials in asked]), classes)
     recipes = {part: (part,) for part in told.parts}
     recipes |= {name: parts for name, parts in RECIPES.items() if set(parts) <= set(told.parts)}
     for kind in (False, True):  # the recipes of the list that stood first, then all
@@ -207,7 +207,7 @@ def main(data, names):
     for name in names:
         part = name.removeprefix("either ")
         trained(either if name in [f"either {n}" for n in EITHER_SIDE] else trials, {name: (PARTS | LATER)[part]})
-    judge(sorted(trials.classes))
+    judge(sorted(trials.classes), trials, either)
 
 
 if __name__ == "__main__":
