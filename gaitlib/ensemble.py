@@ -136,6 +136,7 @@ class Ensemble(GaitClassifier):
         self.heads_ = {LABEL: LearntTarget.of(LABEL, trials.target(LABEL))}
         self.classes_ = np.array(self.heads_[LABEL].classes)
         self.fitted_on_, self.watched_, self.history_ = tuple(trials.ids), (), pd.DataFrame()
+        taught = self._taught(trials)  # before anything is trained, as it may be refused
         folds = GroupKFold(min(self.folds, people)).split(trials.ids, groups=trials.subjects)
         title = self.progress if isinstance(self.progress, str) else "ensemble"
         rounds = (min(self.folds, people) + 1) * len(members)
@@ -148,7 +149,7 @@ class Ensemble(GaitClassifier):
             )
             own = told["class"].to_numpy() == trials.labels[:, None]
             self.weights_ = pd.Series(pool_weights(log_proba[:, can_know], own[can_know]), list(members), name="weight")
-            self.members_ = {n: self._fitted(n, m, trials, unlabelled, bar) for n, m in members.items()}
+            self.members_ = {n: self._fitted(n, m, taught, unlabelled, bar) for n, m in members.items()}
         whose = [person for member in self.members_.values() for person in member.fitted_subjects_]
         self.fitted_subjects_ = tuple(dict.fromkeys([*trials.subjects, *whose]))
         used = pd.DataFrame([m.resources_ for m in self.members_.values()])[["parameters", "epochs"]].astype(float)
@@ -164,17 +165,18 @@ class Ensemble(GaitClassifier):
         log_proba, can_know = np.empty((len(members), len(trials), n_columns)), np.zeros(len(trials), bool)
         for learnt, asked in folds:
             others = None if unlabelled is None else unlabelled[~np.isin(unlabelled.subjects, trials.subjects[asked])]
+            taught = self._taught(trials[learnt])
             can_know[asked] = np.isin(trials.labels[asked], trials.labels[learnt])
             for i, (name, member) in enumerate(members.items()):
-                fitted = self._fitted(name, clone(member), trials[learnt], others, bar)
+                fitted = self._fitted(name, clone(member), taught, others, bar)
                 log_proba[i, asked] = self._log_proba(fitted, trials[asked])
         return log_proba, can_know
 
-    def _fitted(self, name, member, trials, unlabelled, bar):
+    def _fitted(self, name, member, taught, unlabelled, bar):
         try:
-            member.fit(self._taught(trials), unlabelled=unlabelled)
+            member.fit(taught, unlabelled=unlabelled)
         except GaitDataError as error:
-            whose = ", ".join(dict.fromkeys(trials.subjects))
+            whose = ", ".join(dict.fromkeys(taught.subjects))
             raise GaitDataError(f"member '{name}', learning from {whose}: {error}") from error
         bar.update()
         return member
@@ -366,7 +368,7 @@ def pool_weights(log_proba, own) -> np.ndarray:
         return -right.mean(), np.einsum("mnc,nc->m", log_proba, np.exp(said) - if_right) / len(own)
 
     starts = [np.full(n_members, 1 / n_members), np.ones(n_members)]
-    options, bounds = {"ftol": 1e-12, "gtol": 1e-8}, [(0, LARGEST_WEIGHT)] * n_members
+    options, bounds = {"ftol": 1e-15, "gtol": 1e-12}, [(0, LARGEST_WEIGHT)] * n_members
     found = [minimize(loss, w, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x for w in starts]
     return min([*found, *starts], key=lambda w: loss(w)[0])
 
