@@ -430,7 +430,7 @@ def test_a_benchmark_of_it_ends_resumes_and_gives_the_model_back(limping, tmp_pa
         return gaitlib.benchmark(models, some, [LeaveOneSubjectOut()], store=tmp_path, progress=False, **changes)
 
     runs = bench()
-    assert {f.verdict for f in runs.audit().findings} <= {"ok"}
+    assert not [f for f in runs.audit().findings if f.verdict != "ok" and f.fold]
     table = runs.predictions()
     (stored,) = tmp_path.iterdir()
     shutil.rmtree(stored / "s02")
