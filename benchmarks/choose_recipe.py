@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 
 import gaitlib
 from gaitlib import GaitClassifier, LeaveOneSubjectOut, Training
-from gaitlib.ensemble import pool_weights
 from gaitlib.ensemble_sides import MIRRORED, beside_mirror_images, told_apart
+from gaitlib.pooling import SMALLEST, pool_weights, pooled
 from gaitlib.preprocessing import (
     AddJointAngles,
     AddPelvisMotion,
@@ -99,7 +99,6 @@ RECIPES = {  # parts that are joined; every part alone is a recipe, too
     "either_both_ends": ("either rocket_directions", "either rocket_directions_last"),
     "either_three": ("either rocket", "either rocket_directions", "either rocket_directions_last"),
 }
-SMALLEST = np.finfo(np.float32).tiny
 
 
 def trained(trials, parts):
@@ -129,7 +128,7 @@ class Told:
                     self.said[part, out, person] = log_proba.to_numpy()
                     self.walks[person] = own["walk"].to_numpy()
                     self.labels[person] = own["label"].str.split(",").str[0].to_numpy()
-            self.own[part] = told["class"].to_numpy()
+            self.own[part] = told["class"].to_numpy()[:, None] == np.array(classes)
         self.people = sorted(self.walks)
         n_folds = len(self.people) ** 2
         counts = pd.Series([part for part, *_ in self.said]).value_counts()
@@ -139,14 +138,12 @@ class Told:
         """Those of a recipe for the person left out, by what was said of other people."""
         log_proba = np.concatenate([[self.said[p, out, v] for p in parts] for v in people], axis=1)
         labels = np.concatenate([self.labels[v] for v in people])
-        return pool_weights(log_proba, self.own[parts[0]] == labels[:, None])
+        return pool_weights(log_proba, np.searchsorted(self.classes, labels), self.own[parts[0]])
 
     def proba(self, parts, weights, out, person) -> pd.DataFrame:
         """Probabilities of the classes of one person's trials."""
-        pooled = np.tensordot(weights, np.stack([self.said[p, out, person] for p in parts]), 1)
-        pooled = np.exp(pooled - pooled.max(axis=1, keepdims=True))
-        pooled = pooled / pooled.sum(axis=1, keepdims=True)
-        return pd.DataFrame(pooled).T.groupby(self.own[parts[0]]).sum().T[self.classes]
+        log_proba = np.stack([self.said[p, out, person] for p in parts])
+        return pd.DataFrame(pooled(log_proba, weights, self.own[parts[0]]), columns=self.classes)
 
     def accuracy(self, proba, person, per_walk=False):
         labels, walks = pd.Series(self.labels[person]), self.walks[person]
@@ -190,15 +187,15 @@ def judge(classes, *asked):
         told = Told(pd.concat([gaitlib.open_runs(STORE, trials).predictions() for trials in asked]), classes)
     recipes = {part: (part,) for part in told.parts}
     recipes |= {name: parts for name, parts in RECIPES.items() if set(parts) <= set(told.parts)}
-    for kind in (False, True):  # the recipes of the list that stood first, then all
-        first = [n for n, p in recipes.items() if kind or not any(x.startswith("either") or x in LATER for x in p)]
-        table, inner, outer, walks = judged(told, {name: recipes[name] for name in first})
-        print(table.sort_values("others").round(3).to_string())
-        chosen = inner.idxmax(axis=1)
+    table, inner, outer, walks = judged(told, recipes)
+    print(table.sort_values("others").round(3).to_string())
+    first = [n for n, p in recipes.items() if not any(x.startswith("either") or x in LATER for x in p)]
+    for which, names in {"the first list": first, "all": list(recipes)}.items():
+        chosen = inner[names].idxmax(axis=1)
         own, own_walks = (pd.Series({s: d.loc[s, chosen[s]] for s in told.people}) for d in (outer, walks))
-        print("\nchosen by the other people:", "with what came later" if kind else "of one side")
+        print(f"\nof {which} chosen by the other people:")
         print(pd.DataFrame({"recipe": chosen, "file": own, "walk": own_walks}).round(3).to_string())
-        print(f"mean: {own.mean():.4f} a file, {own_walks.mean():.4f} a walk\n", flush=True)
+        print(f"mean: {own.mean():.4f} a file, {own_walks.mean():.4f} a walk", flush=True)
 
 
 def main(data, names):

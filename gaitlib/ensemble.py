@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 from tqdm.auto import tqdm
@@ -16,12 +15,10 @@ from gaitlib.ensemble_file import write_ensemble
 from gaitlib.ensemble_sides import OTHER, beside_mirror_images, mirrored, told_apart
 from gaitlib.errors import GaitDataError
 from gaitlib.models import LABEL
+from gaitlib.pooling import SMALLEST, geometric_mean, pool_weights, pooled
 from gaitlib.targets import LearntTarget
 from gaitlib.training import ResourceMonitor
 from gaitlib.trials import TrialSet
-
-SMALLEST = np.finfo(np.float32).tiny  # networks give float32: what is smaller is 0 there
-LARGEST_WEIGHT = 10.0  # trials without a mistake have no finite best one
 
 
 class Ensemble(GaitClassifier):
@@ -142,13 +139,14 @@ class Ensemble(GaitClassifier):
         rounds = (min(self.folds, people) + 1) * len(members)
         with ResourceMonitor() as monitor, tqdm(total=rounds, desc=title, disable=not self.progress) as bar:
             log_proba, can_know = self._asked_out_of_fold(members, trials, folds, unlabelled, bar)
-            told = told_apart(self.classes_, self.affected_side, self.symmetric)
+            told = self._told()
             self.out_of_fold_ = pd.concat(
                 {n: pd.DataFrame(np.exp(log_proba[i]), trials.ids, told.index) for i, n in enumerate(members)},
                 names=["member", "trial"],
             )
-            own = told["class"].to_numpy() == trials.labels[:, None]
-            self.weights_ = pd.Series(pool_weights(log_proba[:, can_know], own[can_know]), list(members), name="weight")
+            labels = np.searchsorted(self.classes_, trials.labels[can_know].astype(str))
+            weights = pool_weights(log_proba[:, can_know], labels, self._of_class(told))
+            self.weights_ = pd.Series(weights, list(members), name="weight")
             self.members_ = {n: self._fitted(n, m, taught, unlabelled, bar) for n, m in members.items()}
         whose = [person for member in self.members_.values() for person in member.fitted_subjects_]
         self.fitted_subjects_ = tuple(dict.fromkeys([*trials.subjects, *whose]))
@@ -161,7 +159,7 @@ class Ensemble(GaitClassifier):
 
     def _asked_out_of_fold(self, members, trials, folds, unlabelled, bar):
         """Log probabilities (members, n, columns) by models that had not seen the person, and whose class they knew."""
-        n_columns = len(told_apart(self.classes_, self.affected_side, self.symmetric))
+        n_columns = len(self._told())
         log_proba, can_know = np.empty((len(members), len(trials), n_columns)), np.zeros(len(trials), bool)
         for learnt, asked in folds:
             others = None if unlabelled is None else unlabelled[~np.isin(unlabelled.subjects, trials.subjects[asked])]
@@ -191,8 +189,7 @@ class Ensemble(GaitClassifier):
 
     def predict_proba(self, trials: TrialSet) -> np.ndarray:
         """Class probabilities, one row a trial in the order given, (n, n_classes); of either side together."""
-        pooled, told = self._pooled(trials), told_apart(self.classes_, self.affected_side, self.symmetric)
-        return pooled @ (told["class"].to_numpy()[:, None] == self.classes_).astype(float)
+        return pooled(self._asked(trials), self.weights_.to_numpy(), self._of_class(self._told()))
 
     def predict_side(self, trials: TrialSet) -> pd.DataFrame:
         """Which side is the affected one.
@@ -212,28 +209,32 @@ class Ensemble(GaitClassifier):
             raise GaitDataError(
                 "this Ensemble learnt no sides: give affected_side=, where the affected leg is, and fit"
             )
-        pooled, told = self._pooled(trials), told_apart(self.classes_, self.affected_side, self.symmetric)
-        in_class = told["class"].to_numpy()[:, None] == self.classes_
-        predicted = (pooled @ in_class.astype(float)).argmax(axis=1)
-        of_class = np.where(in_class.T[predicted], pooled, 0)
-        best = of_class.argmax(axis=1)
-        probability = of_class.max(axis=1) / of_class.sum(axis=1)
+        log_proba, weights, told = self._asked(trials), self.weights_.to_numpy(), self._told()
+        of_class = self._of_class(told)
+        predicted = pooled(log_proba, weights, of_class).argmax(axis=1)
+        sides = np.where(of_class.T[predicted], weights.sum() * geometric_mean(log_proba, weights), -np.inf)
+        best, probability = sides.argmax(axis=1), softmax(sides, axis=1).max(axis=1)
         return pd.DataFrame({"trial": trials.ids, "side": told["side"].to_numpy()[best], "probability": probability})
 
     def predict_heads(self, trials: TrialSet) -> dict[str, np.ndarray]:
         """Probabilities by the name of the only head, as :meth:`GaitClassifier.predict_heads`."""
         return {LABEL: self.predict_proba(trials)}
 
-    def _pooled(self, trials) -> np.ndarray:
-        """Probabilities (n, columns) of every class and side."""
+    def _asked(self, trials) -> np.ndarray:
+        """Log probabilities (members, n, columns) of every class and side."""
         if not hasattr(self, "members_"):
             raise GaitDataError("this Ensemble is not fitted: call fit(training_trials) first")
-        log_proba = np.stack([self._log_proba(member, trials) for member in self.members_.values()])
-        return softmax(np.tensordot(self.weights_.to_numpy(), log_proba, 1), axis=1)
+        return np.stack([self._log_proba(member, trials) for member in self.members_.values()])
+
+    def _told(self) -> pd.DataFrame:
+        return told_apart(self.classes_, self.affected_side, self.symmetric)
+
+    def _of_class(self, told) -> np.ndarray:
+        return told["class"].to_numpy()[:, None] == self.classes_
 
     def _log_proba(self, member, trials) -> np.ndarray:
         """What a member says of trials, of either side about their mirror images, too; (n, columns)."""
-        told = told_apart(self.classes_, self.affected_side, self.symmetric)
+        told = self._told()
         said = _log(member, trials, told.index)
         if self.affected_side is None:
             return said
@@ -332,45 +333,6 @@ class Pool:
     name: str = "ensemble"
     classical: bool = True  # no trial is watched
     info: None = None
-
-
-def pool_weights(log_proba, own) -> np.ndarray:
-    """The weights of a logarithmic pool under which the true classes are most likely.
-
-    Parameters
-    ----------
-    log_proba : ndarray (members, n, columns)
-        Of trials that the members have not learnt from.
-    own : ndarray of bool (n, columns)
-        The columns that are the true class: one, or one a side.
-
-    Returns
-    -------
-    ndarray (members,)
-        0 to 10; never less likely than equal weights of 1 or of 1 / members, which are also what is given where there
-        is no trial.
-
-    Examples
-    --------
-    >>> surely = np.log([[[0.99, 0.01], [0.99, 0.01], [0.01, 0.99], [0.99, 0.01]]])
-    >>> pool_weights(surely, np.eye(2, dtype=bool)[[0, 0, 1, 1]]).round(3)  # 0.99 sure, right three times of four
-    array([0.239])
-    """
-    n_members = len(log_proba)
-    if not len(own):
-        return np.full(n_members, 1 / n_members)
-
-    def loss(weights):
-        """Mean negative log likelihood, and its gradient."""
-        said = log_softmax(np.tensordot(weights, log_proba, 1), axis=1)
-        right = logsumexp(np.where(own, said, -np.inf), axis=1)
-        if_right = np.where(own, np.exp(said - right[:, None]), 0)
-        return -right.mean(), np.einsum("mnc,nc->m", log_proba, np.exp(said) - if_right) / len(own)
-
-    starts = [np.full(n_members, 1 / n_members), np.ones(n_members)]
-    options, bounds = {"ftol": 1e-15, "gtol": 1e-12}, [(0, LARGEST_WEIGHT)] * n_members
-    found = [minimize(loss, w, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x for w in starts]
-    return min([*found, *starts], key=lambda w: loss(w)[0])
 
 
 def _log(member, trials, names) -> np.ndarray:

@@ -19,7 +19,6 @@ import gaitlib
 from gaitlib import Ensemble, GaitClassifier, GaitRegressor, LeaveOneSubjectOut, Mirror, SubjectHoldout, TrialSet
 from gaitlib.audit.checks import audit_learnt
 from gaitlib.classifier_file import checksum
-from gaitlib.ensemble import LARGEST_WEIGHT, pool_weights
 from gaitlib.ensemble_sides import MIRRORED
 from gaitlib.errors import GaitDataError
 from gaitlib.evaluation.fold import train_fold
@@ -36,6 +35,7 @@ from gaitlib.explain.one_trial import told_by
 from gaitlib.explain.trust.sanity import label_randomisation
 from gaitlib.models import Builder
 from gaitlib.perturb import PERTURBATIONS, perturbation_curve, robustness
+from gaitlib.pooling import LARGEST_WEIGHT, pool_weights
 from gaitlib.preprocessing import Frames, SummaryStatistics
 from gaitlib.results.calibration import calibration_error, fit_temperature
 from gaitlib.results.card import model_card
@@ -80,9 +80,11 @@ def said_of(labels, right, sure, rng) -> np.ndarray:
 # -- weights -------------------------------------------------------------------------------------------------
 
 
-def loss(weights, log_proba, own):
-    p = softmax(np.tensordot(weights, log_proba, 1), axis=1)
-    return -np.log((p * own).sum(axis=1)).mean()
+def loss(weights, log_proba, labels, sides):
+    """Mean of the members in log probability, its sides added up, and the whole taken to the power of all weights."""
+    mean = np.exp(np.tensordot(np.array(weights) / sum(weights), log_proba, 1))
+    p = sum(mean[:, side] for side in sides) ** sum(weights)
+    return -np.log(p[np.arange(len(p)), labels] / p.sum(axis=1)).mean()
 
 
 @pytest.mark.parametrize("sided", [False, True])
@@ -90,22 +92,22 @@ def test_weights_are_the_best_of_a_fine_grid(sided):
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 3, 80)
     log_proba = np.stack([log_softmax(rng.normal(0, 2, (80, 3)) + s * columns(labels, 3), axis=1) for s in (1, 2)])
-    own = columns(labels, 3)
-    if sided:  # the first class has two sides
-        log_proba = log_softmax(np.concatenate([log_proba, rng.normal(-1, 1, (2, 80, 1))], axis=2), axis=2)
-        own = np.column_stack([own, own[:, 0]])
-    found = pool_weights(log_proba, own)
-    grid = np.linspace(0, 2, 101)
-    best = min(((a, b) for a in grid for b in grid), key=lambda w: loss(w, log_proba, own))
+    of_class, sides = np.eye(3, dtype=bool), [[0, 1, 2]]
+    if sided:  # each class has two sides
+        log_proba = log_softmax(np.concatenate([log_proba, rng.normal(-1, 1, (2, 80, 3))], axis=2), axis=2)
+        of_class, sides = np.concatenate([of_class, of_class]), [[0, 1, 2], [3, 4, 5]]
+    found = pool_weights(log_proba, labels, of_class)
+    grid = np.linspace(0.02, 3, 150)
+    best = min(((a, b) for a in grid for b in grid), key=lambda w: loss(w, log_proba, labels, sides))
     np.testing.assert_allclose(found, best, atol=0.02)
-    assert loss(found, log_proba, own) <= loss(best, log_proba, own)
+    assert loss(found, log_proba, labels, sides) <= loss(best, log_proba, labels, sides)
 
 
 def test_one_member_is_scaled_by_the_temperature_that_is_fitted_elsewhere():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 200)
     log_proba = said_of(labels, 0.7, 0.98, rng)
-    (weight,) = pool_weights(log_proba[None], columns(labels, 3))
+    (weight,) = pool_weights(log_proba[None], labels, np.eye(3, dtype=bool))
     assert weight == pytest.approx(1 / fit_temperature(np.exp(log_proba), labels), rel=1e-3)
     assert weight < 0.6
 
@@ -114,7 +116,7 @@ def test_a_member_of_noise_has_next_to_no_say():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 2000)
     noise = log_softmax(rng.normal(0, 3, (2000, 3)), axis=1)
-    good, none = pool_weights(np.stack([said_of(labels, 0.8, 0.8, rng), noise]), columns(labels, 3))
+    good, none = pool_weights(np.stack([said_of(labels, 0.8, 0.8, rng), noise]), labels, np.eye(3, dtype=bool))
     assert good == pytest.approx(1, abs=0.15)
     assert none < 0.05
 
@@ -122,8 +124,9 @@ def test_a_member_of_noise_has_next_to_no_say():
 def test_without_a_mistake_or_a_trial_weights_stay_finite():
     labels = np.arange(6) % 3
     surely = np.where(columns(labels, 3), np.log(0.9), np.log(0.05))[None]
-    assert pool_weights(surely, columns(labels, 3)) == pytest.approx([LARGEST_WEIGHT], abs=1e-3)
-    np.testing.assert_array_equal(pool_weights(np.zeros((2, 0, 3)), np.zeros((0, 3), bool)), [0.5, 0.5])
+    (weight,) = pool_weights(surely, labels, np.eye(3, dtype=bool))
+    assert 5 < weight <= LARGEST_WEIGHT
+    np.testing.assert_array_equal(pool_weights(np.zeros((2, 0, 3)), labels[:0], np.eye(3, dtype=bool)), [0.5, 0.5])
 
 
 def test_members_are_asked_about_people_whom_they_never_saw():

@@ -12,7 +12,7 @@ import gaitlib
 PACKAGE = Path(gaitlib.__file__).parent
 ROOMS = (
     "errors", "targets", "trials", "saving", "protocols", "preprocessing", "datasets", "models", "training", "encoders",
-    "recipes", "classifier_file", "estimator", "classifier", "ensemble_sides", "ensemble_file", "ensemble",
+    "recipes", "classifier_file", "estimator", "classifier", "pooling", "ensemble_sides", "ensemble_file", "ensemble",
     "audit", "results", "evaluation", "perturb", "explain", "plots", "study_file", "studies", "testing", "demo", "cli",
     "__main__",
 )  # fmt: skip

@@ -23,7 +23,8 @@ PROBE_TRIALS_A_CLASS = 4
 # Where a result is made; all other rooms only split, draw, read or hand on, and their edits retrain nothing
 ROOMS_THAT_COMPUTE = ("trials", "preprocessing", "models", "training", "encoders", "recipes")
 FILES_THAT_COMPUTE = (
-    "targets.py", "estimator.py", "classifier.py", "ensemble_sides.py", "ensemble.py", "evaluation/fold.py",
+    "targets.py", "estimator.py", "classifier.py", "pooling.py", "ensemble_sides.py", "ensemble.py",
+    "evaluation/fold.py",
 )  # fmt: skip
 VERSIONS = ("gaitlib", "keras", "numpy", "sklearn")
 
