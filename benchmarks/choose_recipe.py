@@ -91,7 +91,8 @@ RECIPES = {  # parts that are joined; every part alone is a recipe, too
     "rockets_networks": ("rocket", "rocket_directions", "gru", "cnn_directions"),
     "one_of_each": ("rocket", "trees", "gru", "cnn"),
     "all_directions": ("rocket_directions", "trees_directions", "gru_directions", "cnn_directions"),
-    # later
+}
+LATER_RECIPES = {
     "both_ends": ("rocket_directions", "rocket_last"),
     "three_rockets": ("rocket", "rocket_directions", "rocket_last"),
     "cnn_and_rocket": ("rocket_directions", "cnn_directions"),
@@ -186,10 +187,10 @@ def judge(classes, *asked):
         warnings.simplefilter("ignore")  # of parts that are not finished
         told = Told(pd.concat([gaitlib.open_runs(STORE, trials).predictions() for trials in asked]), classes)
     recipes = {part: (part,) for part in told.parts}
-    recipes |= {name: parts for name, parts in RECIPES.items() if set(parts) <= set(told.parts)}
+    recipes |= {name: parts for name, parts in (RECIPES | LATER_RECIPES).items() if set(parts) <= set(told.parts)}
     table, inner, outer, walks = judged(told, recipes)
     print(table.sort_values("others").round(3).to_string())
-    first = [n for n, p in recipes.items() if not any(x.startswith("either") or x in LATER for x in p)]
+    first = [name for name in recipes if name in PARTS | RECIPES]
     for which, names in {"the first list": first, "all": list(recipes)}.items():
         chosen = inner[names].idxmax(axis=1)
         own, own_walks = (pd.Series({s: d.loc[s, chosen[s]] for s in told.people}) for d in (outer, walks))

@@ -89,12 +89,12 @@ class GaitClassifier(ClassifierMixin, GaitEstimator):
         Examples
         --------
         >>> list(GaitClassifier.from_recipe("either_side").members)
-        ['directions, start']
+        ['directions']
         """
         from gaitlib.ensemble import Ensemble  # late: it is made of classifiers
 
         recipe = named_recipe(name)
-        members = {own: cls(read["model"], member_steps(**read)) for own, read in recipe["members"].items()}
+        members = {own: cls(read["model"], member_steps(read)) for own, read in recipe["members"].items()}
         return Ensemble(members, **{"affected_side": recipe.get("affected_side")} | changes)
 
     def predict_samples(self, trials: TrialSet) -> pd.DataFrame:

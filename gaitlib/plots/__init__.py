@@ -23,7 +23,7 @@ from gaitlib.plots.results import confusion_matrices, differences, learning_curv
 from gaitlib.plots.samples import pressure_maps, skeleton_heatmap
 from gaitlib.plots.sanity import deletion_curves, randomisation_curves
 from gaitlib.plots.signatures import signature, signatures_of_models
-from gaitlib.plots.skeletons import before_and_after, stick_figures
+from gaitlib.plots.skeletons import before_and_after, stick_figures, told_wrong
 from gaitlib.plots.waveform_curves import waveforms
 from gaitlib.plots.worse_recordings import robustness
 
@@ -70,5 +70,6 @@ __all__ = [
     "signatures_of_models",
     "skeleton_heatmap",
     "stick_figures",
+    "told_wrong",
     "waveforms",
 ]

@@ -24,22 +24,51 @@ def stick_figures(trials, n_figures: int = 7, seconds: float = 2.0, modality: st
     -------
     matplotlib.figure.Figure
     """
-    classes = trials.classes
+    first = [int(np.flatnonzero(trials.labels == name)[0]) for name in trials.classes]
+    titles = [f"{label(name)} ({trials.subjects[i]})" for name, i in zip(trials.classes, first, strict=True)]
+    return _walks(trials, first, titles, "one walk a class", n_figures, seconds, modality)
+
+
+def told_wrong(trials, predictions, n_figures: int = 7, seconds: float = 2.0, modality: str = "skeleton"):
+    """Walks and what was told of them, seen from the side, as rows of stick figures.
+
+    Parameters
+    ----------
+    trials : TrialSet
+        Raw positions in metres.
+    predictions : pandas.DataFrame
+        A row a walk to draw: ``trial``, ``subject``, ``label``, ``predicted``, as :meth:`gaitlib.results.Runs.predictions`
+        gives them.
+    n_figures : int
+        Figures a row.
+    seconds : float
+        Length of walking shown, from the middle of the trial.
+    modality : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    places = [int(np.flatnonzero(trials.ids == trial)[0]) for trial in predictions["trial"]]
+    titles = [f"{r.subject}: {label(r.label)}, told {label(r.predicted)}" for r in predictions.itertuples()]
+    return _walks(trials, places, titles, "walks told wrong", n_figures, seconds, modality)
+
+
+def _walks(trials, places, titles, what, n_figures, seconds, modality):
+    """Two walks a row, from the side."""
+    n_rows = max(1, -(-len(places) // 2))
     with style():
-        figure, axes = plt.subplots(
-            -(-len(classes) // 2), 2, figsize=(11, 2.3 * -(-len(classes) // 2)), sharey=True, squeeze=False
-        )
-        for axis, name in zip(axes.flat, classes, strict=False):
-            i = int(np.flatnonzero(trials.labels == name)[0])
+        figure, axes = plt.subplots(n_rows, 2, figsize=(11, 2.3 * n_rows), sharey=True, squeeze=False)
+        for axis, i, title in zip(axes.flat, places, titles, strict=False):
             draw_walk(axis, trials[i], n_figures, seconds, modality)
-            axis.set_title(f"{label(name)} ({trials.subjects[i]})", loc="left")
+            axis.set_title(title, loc="left")
         for axis in axes[:, 0]:
             axis.set_ylabel("height (m)")
-        for axis in axes.flat[len(classes) :]:
+        for axis in axes.flat[len(places) :]:
             axis.set_axis_off()
         handles = [plt.Line2D([], [], color=c, linewidth=2) for c in (LEFT, RIGHT, TRUNK)]
         figure.legend(handles, ["left", "right", "trunk"], loc="outside lower center", ncols=3)
-        figure.suptitle(f"{trials.name}: one walk a class, from the side", x=0.01, ha="left")
+        figure.suptitle(f"{trials.name}: {what}, from the side", x=0.01, ha="left")
     return figure
 
 

@@ -3,7 +3,7 @@
 How they were chosen, and what they reach on people never seen: docs/choosing_settings.md.
 """
 
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gaitlib.errors import GaitDataError
@@ -24,16 +24,13 @@ OPENING = 100  # frames at 30 Hz: three gait cycles
 START = {"model": "minirocket", "features": "directions", "position": "first"}
 NAMED = {
     "kinect_v2_best": {
-        "about": "skeletons of a Kinect v2, the affected leg on the side where it was in training",
-        "members": {
-            "directions, start": START,
-            "positions, start": START | {"features": "angles"},
-            "positions, end": START | {"features": "angles", "position": "last"},
-        },
+        "about": "walks before a Kinect v2, the right leg affected in training, told for either leg; two readings",
+        "members": {"directions": START, "positions": START | {"features": "angles"}},
+        "affected_side": "right",
     },
     "either_side": {
-        "about": "skeletons of walks with the right leg affected in training, told for either leg",
-        "members": {"directions, start": START},
+        "about": "the first reading alone: as good within what six people can show, at half the cost",
+        "members": {"directions": START},
         "affected_side": "right",
     },
 }
@@ -55,29 +52,25 @@ def named_recipe(name: str) -> dict:
     Examples
     --------
     >>> list(named_recipe("either_side")["members"])
-    ['directions, start']
+    ['directions']
     """
     if name not in NAMED:
         raise GaitDataError(f"no recipe '{name}'; there are {', '.join(NAMED)}")
     return NAMED[name]
 
 
-def member_steps(features: str, position: str, model: str = "minirocket") -> Pipeline:
-    """What a member of a recipe reads of a skeleton at 30 Hz: 100 frames from one end of the walk.
+def member_steps(read: dict) -> Pipeline:
+    """What a member of a recipe reads of a skeleton at 30 Hz: 100 frames from one end of the walk, standardised.
 
     Parameters
     ----------
-    features : {"directions", "angles"}
-        See :data:`gaitlib.recipes.FEATURES`; positions are those of the joints of a Kinect v2.
-    position : {"first", "last"}
-    model : str
-        Of the member; all read the same way.
+    read : dict
+        ``features``: "directions" or "angles", see :data:`gaitlib.recipes.FEATURES`, of the joints of a Kinect v2;
+        ``position``: "first" or "last".
     """
-    stature, angles, centre = ScaleStature(), AddJointAngles(), CentrePelvis()
-    joints = SelectJoints([joint for joint in GAIT_JOINTS if joint in KINECT_V2_JOINTS])
-    read = {
-        "directions": [stature, AddPelvisMotion(), centre, angles, BoneDirections()],
-        "angles": [centre, stature, joints, angles],
-    }[features]
-    steps = [*read, Frames(StandardScaler()), Crop(OPENING, position), Tensors(["skeleton"])]
-    return Pipeline([(type(step).__name__.lower(), step) for step in steps])
+    joints = [joint for joint in GAIT_JOINTS if joint in KINECT_V2_JOINTS]
+    features = {
+        "directions": [ScaleStature(), AddPelvisMotion(), CentrePelvis(), AddJointAngles(), BoneDirections()],
+        "angles": [CentrePelvis(), ScaleStature(), SelectJoints(joints), AddJointAngles()],
+    }[read["features"]]
+    return make_pipeline(*features, Frames(StandardScaler()), Crop(OPENING, read["position"]), Tensors(["skeleton"]))

@@ -1,0 +1,77 @@
+"""The choices of ``notebooks/pathological_gait_benchmark.ipynb``: how well a gait of a new person can be told."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from gaitlib.classifier import GaitClassifier
+from gaitlib.datasets import load_trials
+from gaitlib.datasets.synthetic.walks import synthetic_trials
+from gaitlib.ensemble import Ensemble
+from gaitlib.models import Builder
+from gaitlib.protocols import LeaveOneSubjectOut, Protocol, SubjectKFold
+from gaitlib.recipes import NAMED, member_steps
+from gaitlib.studies import base
+from gaitlib.training import Mirror, Training
+from gaitlib.trials import TrialSet
+
+WALKS = "kinect_v2_pathological"  # folder of the set, in the folder of all data
+FOLDS = {"quick": 2, "default": 3, "full": 5}  # in which the people of the training side are asked about
+EPOCHS = {"quick": 1, "default": 8, "full": 15}
+KERNELS = {"quick": 500, "default": 10_000, "full": 10_000}
+BEST, EITHER, PLAIN = "kinect_v2_best", "either_side", "minirocket"
+
+
+def open_walks(chosen: base.Profile) -> TrialSet:
+    """Skeletons, of real walks where the set is there; one recording of each walk, all in the full profile only."""
+    folder = base.data_folder(WALKS)
+    trials = load_trials(folder) if folder else synthetic_trials(**chosen.synthetic)
+    trials = replace(trials, modalities={"skeleton": trials.modality("skeleton")})
+    return trials if chosen.thorough else trials[~trials.table["walk"].duplicated().to_numpy()]
+
+
+def protocol(chosen: base.Profile) -> Protocol:
+    """Every person is tested by models that have not seen them."""
+    return SubjectKFold(2, validation=False) if chosen.name == "quick" else LeaveOneSubjectOut(validation=False)
+
+
+def classifiers(chosen: base.Profile) -> dict[str, GaitClassifier]:
+    """Models of the registry as anybody would take them, for a fixed number of epochs where they are networks."""
+    training = Training(epochs=EPOCHS[chosen.name], batch_size=64, learning_rate=2e-3, schedule="cosine")
+    networks = {name: GaitClassifier(name, training=training) for name in ("compact_gru", "multiscale_graph")}
+    classical = {name: GaitClassifier(name) for name in ("linear_svm", "extra_trees")}
+    return {**classical, PLAIN: GaitClassifier(_rocket(chosen)), **networks}
+
+
+def one_change_each(chosen: base.Profile) -> dict[str, GaitClassifier]:
+    """From MiniRocket as anybody would take it to the recipes, a change at a time."""
+    directions = member_steps(NAMED[EITHER]["members"]["directions"])
+    copies = Training(augment=[Mirror()])
+    members = {
+        "positions, calibrated": GaitClassifier(_rocket(chosen)),
+        "directions": GaitClassifier(_rocket(chosen), directions),
+        "directions, mirrored copies": GaitClassifier(_rocket(chosen), directions, copies),
+    }
+    found = {name: Ensemble({"rocket": member}, FOLDS[chosen.name]) for name, member in members.items()}
+    for name in (EITHER, BEST):
+        found[name] = GaitClassifier.from_recipe(name, folds=FOLDS[chosen.name])
+        for member in found[name].members.values():
+            member.set_params(model=_rocket(chosen))
+    return found
+
+
+def _rocket(chosen) -> Builder:
+    return Builder(PLAIN, n_kernels=KERNELS[chosen.name])
+
+
+def beside_mirror_images(table) -> pd.DataFrame:
+    """Accuracy of each model, mean and worst person, as recorded and mirrored, from a table of robustness."""
+    by = table.groupby(["model", "level"], sort=False)["accuracy"]
+    return by.agg(["mean", "min"]).unstack("level").rename(columns={"mean": "accuracy", "min": "worst person"})
+
+
+def wrong_walks(predictions) -> pd.DataFrame:
+    """Walks of a model that were told wrong, the surest first, with how sure of what it was."""
+    classes = sorted(set(predictions["label"]))
+    wrong = predictions[predictions["label"] != predictions["predicted"]]
+    return wrong.assign(sure=wrong[classes].max(axis=1)).sort_values("sure", ascending=False)
