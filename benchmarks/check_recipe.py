@@ -32,12 +32,8 @@ def checked(runs, trials) -> pd.DataFrame:
             row["walk"] = (by_walk == label_of_walk).mean()
             if model.affected_side:
                 told = model.predict_side(own)["side"].to_numpy()
-                recorded = (
-                    model.affected_side
-                    if way == "as recorded"
-                    else {"left": "right", "right": "left"}[model.affected_side]
-                )
-                row["side right"] = (told[told != "none"] == recorded).mean()
+                side = model.affected_side if way == "as recorded" else OTHER[model.affected_side]
+                row["side right"] = (told[told != "none"] == side).mean()
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -37,8 +37,8 @@ def told_wrong(trials, predictions, n_figures: int = 7, seconds: float = 2.0, mo
     trials : TrialSet
         Raw positions in metres.
     predictions : pandas.DataFrame
-        A row a walk to draw: ``trial``, ``subject``, ``label``, ``predicted``, as :meth:`gaitlib.results.Runs.predictions`
-        gives them.
+        A row a walk to draw: ``trial``, ``subject``, ``label``, ``predicted``, as
+        :meth:`gaitlib.results.Runs.predictions` gives them.
     n_figures : int
         Figures a row.
     seconds : float
