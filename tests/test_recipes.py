@@ -332,3 +332,32 @@ def test_own_penalties_stay_unless_a_stage_gives_one(both):
 
     assert sorted(penalties(gaitlib.Training(epochs=0))) == pytest.approx([1e-4, 1e-3], rel=1e-6)
     assert penalties(gaitlib.Training(epochs=0, l2=0.0)) == set()
+
+
+# -- recipes by name -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", recipes.NAMED)
+def test_a_recipe_by_name_is_an_untrained_ensemble_of_what_it_says(name):
+    recipe, made = recipes.NAMED[name], gaitlib.GaitClassifier.from_recipe(name, folds=3, seed=2)
+    assert list(made.members) == list(recipe["members"]) and (made.folds, made.seed) == (3, 2)
+    assert made.affected_side == recipe.get("affected_side")
+    for own, read in recipe["members"].items():
+        member = made.members[own]
+        assert member.model == read["model"]
+        assert member.steps.named_steps["crop"].position == read["position"]
+        assert ("bonedirections" in member.steps.named_steps) == (read["features"] == "directions")
+
+
+def test_an_unknown_recipe_is_refused_with_those_there_are():
+    with pytest.raises(gaitlib.GaitDataError, match="no recipe 'best'; there are .*either_side"):
+        gaitlib.GaitClassifier.from_recipe("best")
+
+
+def test_directions_read_like_a_member_of_a_recipe(tiny_trials):
+    """The default pipeline with these features makes the channels that the recipes make."""
+    default = recipes.steps_for(tiny_trials, "minirocket", "directions")
+    own = recipes.member_steps(recipes.NAMED["either_side"]["members"]["directions"])
+    a, b = (next(iter(steps.fit_transform(tiny_trials).inputs.values())) for steps in (default, own))
+    n = min(a.shape[1], b.shape[1])
+    np.testing.assert_allclose(a[:, :n], b[:, :n], atol=1e-5)

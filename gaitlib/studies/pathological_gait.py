@@ -14,6 +14,7 @@ from gaitlib.recipes import NAMED, member_steps
 from gaitlib.studies import base
 from gaitlib.training import Mirror, Training
 from gaitlib.trials import TrialSet
+from gaitlib.trials.conventions import KINECT_V2_JOINTS, skeleton_channels
 
 WALKS = "kinect_v2_pathological"  # folder of the set, in the folder of all data
 FOLDS = {"quick": 2, "default": 3, "full": 5}  # in which the people of the training side are asked about
@@ -43,8 +44,8 @@ def classifiers(chosen: base.Profile) -> dict[str, GaitClassifier]:
     return {**classical, PLAIN: GaitClassifier(_rocket(chosen)), **networks}
 
 
-def one_change_each(chosen: base.Profile) -> dict[str, GaitClassifier]:
-    """From MiniRocket as anybody would take it to the recipes, a change at a time."""
+def one_change_each(chosen: base.Profile, trials) -> dict[str, GaitClassifier]:
+    """From MiniRocket as anybody would take it to the recipes, a change at a time; some read a Kinect v2 alone."""
     directions = member_steps(NAMED[EITHER]["members"]["directions"])
     copies = Training(augment=[Mirror()])
     members = {
@@ -53,7 +54,8 @@ def one_change_each(chosen: base.Profile) -> dict[str, GaitClassifier]:
         "directions, mirrored copies": GaitClassifier(_rocket(chosen), directions, copies),
     }
     found = {name: Ensemble({"rocket": member}, FOLDS[chosen.name]) for name, member in members.items()}
-    for name in (EITHER, BEST):
+    of_kinect_v2 = trials.modality("skeleton").channels == skeleton_channels(KINECT_V2_JOINTS)
+    for name in (EITHER, BEST) if of_kinect_v2 else (EITHER,):
         found[name] = GaitClassifier.from_recipe(name, folds=FOLDS[chosen.name])
         for member in found[name].members.values():
             member.set_params(model=_rocket(chosen))
@@ -75,3 +77,8 @@ def wrong_walks(predictions) -> pd.DataFrame:
     classes = sorted(set(predictions["label"]))
     wrong = predictions[predictions["label"] != predictions["predicted"]]
     return wrong.assign(sure=wrong[classes].max(axis=1)).sort_values("sure", ascending=False)
+
+
+def by_person(trials) -> list[TrialSet]:
+    """The trials of each person."""
+    return [trials[trials.subjects == person] for person in sorted(set(trials.subjects))]

@@ -50,6 +50,14 @@ def test_a_panel_for_every_class_protocol_and_model(runs, tiny_trials):
     assert [axis.get_title() for axis in plots.per_subject(runs).axes] == ["compact gru", "majority"]
 
 
+def test_walks_told_wrong_are_drawn_with_what_was_told(runs, tiny_trials):
+    told = runs.predictions().query("model == 'majority'").head(3)
+    figure = plots.told_wrong(tiny_trials, told)
+    titles = [axis.get_title(loc="left") for axis in figure.axes if axis.axison]
+    assert len(titles) == 3 and "walks told wrong" in titled(figure)
+    assert all(row.subject in title for row, title in zip(told.itertuples(), titles, strict=True))
+
+
 def test_dots_are_the_subjects_accuracies(runs):
     figure = plots.per_subject(runs)
     line = figure.axes[1].lines[0]

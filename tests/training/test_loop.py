@@ -16,6 +16,7 @@ from gaitlib.training import (
     LabelledSamples,
     ModalityDropout,
     ResourceMonitor,
+    Turn,
     batches,
     predict_network,
     train_network,
@@ -144,6 +145,18 @@ def test_mirroring_twice_gives_the_walk_back(tiny_trials):
         np.testing.assert_array_equal(a, c)
         np.testing.assert_array_equal(b[:, channels.index("left_knee_x")], -a[:, channels.index("right_knee_x")])
         np.testing.assert_array_equal(b[:, channels.index("left_knee_z")], a[:, channels.index("right_knee_z")])
+
+
+def test_a_turned_walker_keeps_heights_and_lengths_and_turns_each_walk_by_its_own_angle(tiny_trials):
+    turned = Turn(20, seed=1)(tiny_trials)
+    angles = []
+    for before, after in zip(*(t.modality("skeleton").values for t in (tiny_trials, turned)), strict=True):
+        before, after = (v.reshape(len(v), -1, 3) for v in (before, after))
+        np.testing.assert_array_equal(after[..., 2], before[..., 2])
+        np.testing.assert_allclose(np.hypot(*after[..., :2].T), np.hypot(*before[..., :2].T), rtol=1e-5)
+        angle = np.degrees(np.angle(complex(*after[0, 5, :2]) / complex(*before[0, 5, :2])))
+        angles.append(angle)
+    assert np.abs(angles).max() <= 20 + 1e-3 and len(set(np.round(angles, 3))) == len(angles)
 
 
 # -- gradient descent and the loss -----------------------------------------------------------------------
