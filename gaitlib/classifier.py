@@ -10,6 +10,7 @@ from gaitlib.estimator import GaitEstimator
 from gaitlib.preprocessing.samples import mean_of_trials
 from gaitlib.recipes import member_steps, named_recipe
 from gaitlib.targets import as_labels
+from gaitlib.training import Training
 from gaitlib.trials import TrialSet
 from gaitlib.trials.columns import label_text
 
@@ -93,8 +94,10 @@ class GaitClassifier(ClassifierMixin, GaitEstimator):
         """
         from gaitlib.ensemble import Ensemble  # late: it is made of classifiers
 
-        recipe = named_recipe(name)
-        members = {own: cls(read["model"], member_steps(read)) for own, read in recipe["members"].items()}
+        recipe, members = named_recipe(name), {}
+        for own, read in recipe["members"].items():
+            training = Training(**read["training"]) if "training" in read else None
+            members[own] = cls(read["model"], member_steps(read), training, validation=None)
         return Ensemble(members, **{"affected_side": recipe.get("affected_side")} | changes)
 
     def predict_samples(self, trials: TrialSet) -> pd.DataFrame:

@@ -344,7 +344,13 @@ def test_a_recipe_by_name_is_an_untrained_ensemble_of_what_it_says(name):
     assert made.affected_side == recipe.get("affected_side")
     for own, read in recipe["members"].items():
         member = made.members[own]
-        assert member.model == read["model"]
+        assert member.model == read["model"] and member.validation is None
+        assert read.get("training", {}).items() <= (
+            member.training.get_params().items() if member.training else {}.items()
+        )
+        if "features" not in read:
+            assert member.steps is None
+            continue
         assert member.steps.named_steps["crop"].position == read["position"]
         assert ("bonedirections" in member.steps.named_steps) == (read["features"] == "directions")
 

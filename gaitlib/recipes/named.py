@@ -33,6 +33,16 @@ NAMED = {
         "members": {"directions": START},
         "affected_side": "right",
     },
+    "azure_pressure_best": {
+        "about": "Azure Kinect skeletons and plantar pressure; tried on synthetic walks alone, of either side",
+        "members": {
+            "skeleton": START,
+            "pressure": {
+                "model": "pressure_cnn",
+                "training": {"epochs": 28, "batch_size": 16, "learning_rate": 3e-3, "schedule": "cosine"},
+            },
+        },
+    },
 }
 
 
@@ -59,8 +69,10 @@ def named_recipe(name: str) -> dict:
     return NAMED[name]
 
 
-def member_steps(read: dict) -> Pipeline:
+def member_steps(read: dict) -> Pipeline | None:
     """What a member of a recipe reads of a skeleton at 30 Hz: 100 frames from one end of the walk, standardised.
+
+    None, the defaults of its model, where the recipe names no features.
 
     Parameters
     ----------
@@ -68,6 +80,8 @@ def member_steps(read: dict) -> Pipeline:
         ``features``: "directions" or "angles", see :data:`gaitlib.recipes.FEATURES`, of the joints of a Kinect v2;
         ``position``: "first" or "last".
     """
+    if "features" not in read:
+        return None
     joints = [joint for joint in GAIT_JOINTS if joint in KINECT_V2_JOINTS]
     features = {
         "directions": [ScaleStature(), AddPelvisMotion(), CentrePelvis(), AddJointAngles(), BoneDirections()],
