@@ -13,6 +13,7 @@ from gaitlib.classifier import GaitClassifier
 from gaitlib.datasets import synthetic
 from gaitlib.errors import GaitDataError
 from gaitlib.models import Builder, Prior
+from gaitlib.recipes import NAMED
 from gaitlib.training import Training
 
 KEYS = ("name", "data", "modalities", "pose", "models", "protocols", "training", "heads", "results", "seed", "n_jobs")
@@ -80,6 +81,9 @@ class Study:
         """The models, not trained; priors are told for the joints of the trials, with the controls asked for."""
         made = {}
         for name, told in self.models.items():
+            if "recipe" in told:
+                made[name] = GaitClassifier.from_recipe(told["recipe"])
+                continue
             for control, prior in _priors(name, told, trials).items():
                 model = Builder(told["model"], **(told.get("parameters") or {}), **prior)
                 made[f"{name}{control}"] = GaitClassifier(model, training=told["training"], heads=told.get("heads"))
@@ -200,6 +204,11 @@ class _Checked:
         made = {}
         for name, told in self.mapping(written, ("models",)).items():
             place = ("models", name)
+            if isinstance(told, dict) and "recipe" in told:
+                self.keys(told, ("recipe",), place, "a model by recipe")
+                self.one_of(told["recipe"], NAMED, (*place, "recipe"), "recipe")
+                made[str(name)] = told
+                continue
             told = {**common, **self.mapping(told or {}, place)}
             self.keys(told, MODEL_KEYS, place, "a model")
             told["model"] = told.get("model", name)

@@ -71,6 +71,9 @@ QUICK = {  # what makes a study small
         "protocols=[{SubjectKFold: {n_splits: 2, validation: false, stratify: true}}]",
     ],
     "imu_pretraining": ["data.n_subjects=4", "data.seconds=4", "data.datasets=[synthetic_foot]", *FEW],
+    "pathological_gait_benchmark": [
+        "data.n_subjects=3", "data.n_walks=1", "models={either_side: {recipe: either_side}}", PERSON,
+    ],
     "physiology": ["data.n_subjects=6", "data.n_segments=[2, 2, 2]", "training.epochs=1", PERSON],
     "which_model": [
         "data.n_subjects=2", "data.n_walks=2", "models=[linear_svm, extra_trees]",

@@ -171,3 +171,13 @@ def test_modalities_may_be_left_out(tmp_path):
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda f: f.stem)
 def test_every_study_that_ships_can_be_read(file):
     assert read_study(file).models
+
+
+def test_a_model_may_be_a_recipe_and_nothing_beside_it(tmp_path):
+    recipe = "data: {path: here}\nmodels:\n  mine:\n    recipe: either_side\n"
+    made = read_study(written(tmp_path, recipe)).classifiers(None)
+    assert list(made["mine"].members) == ["directions"]
+    with pytest.raises(GaitDataError, match="line 5: 'training' is no key of a model by recipe"):
+        read_study(written(tmp_path, recipe + "    training: {epochs: 2}\n"))
+    with pytest.raises(GaitDataError, match="line 4: recipe 'either_sides' is not known; did you mean either_side"):
+        read_study(written(tmp_path, recipe.replace("either_side", "either_sides")))

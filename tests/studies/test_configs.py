@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gaitlib.studies import base, gait_recognition, gait_signatures, imu_pretraining, physiology
+from gaitlib.studies import base, gait_recognition, gait_signatures, imu_pretraining, pathological_gait, physiology
 from gaitlib.study_file import read_study
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -31,6 +31,18 @@ def test_walks(name, tiny_trials):
     assert {n: m[:2] for n, m in models.items()} == {n: m[:2] for n, m in chosen.items()}
     assert study.data == DEFAULT.synthetic
     assert study.protocols[0].get_params() == gait_recognition.protocols(DEFAULT, tiny_trials)[0].get_params()
+
+
+def test_pathological_gait(tiny_trials):
+    study = read_study(CONFIGS / "pathological_gait_benchmark.yaml")
+    models = study.classifiers(None)
+    recipe = models.pop(pathological_gait.EITHER)
+    chosen = pathological_gait.classifiers(DEFAULT)
+    assert set(models) == set(chosen)
+    for name in ("compact_gru", "multiscale_graph"):
+        assert models[name].training.get_params() == chosen[name].training.get_params()
+    assert recipe.affected_side == "right" and list(recipe.members) == ["directions"]
+    assert study.protocols[0].get_params() == pathological_gait.protocol(DEFAULT).get_params()
 
 
 def test_forces():
