@@ -14,6 +14,7 @@ from gaitlib.trials.conventions import AZURE_KINECT_JOINTS, KINECT_V2_JOINTS, sk
 CLASSICAL = ("majority", "spatiotemporal", "linear_svm", "extra_trees", "minirocket")
 SLOW = "gru_cnn_fusion"  # a minute a fold
 CODED_TWICE = "gru_cnn_fusion_encoded"  # it trains the autoencoder of encoded_gru once more
+DIRECTIONS = "directions"  # features with a study of their own
 SIGNALS = ("sequences",)  # models that read several signals of a body belong to another study
 # And so do those that start from an encoder, read a prior beside the walk, or joints alone
 ELSEWHERE = (
@@ -104,7 +105,8 @@ def feature_strategies(chosen: Profile, trials, every) -> dict[str, dict[str, Ga
     found = {}
     for name in ("gru", SLOW):
         if name in recipes.readable(trials):
-            features = recipes.FEATURES if chosen.thorough or name != SLOW else ["positions"]
+            shorter = ["positions"] if name == SLOW else [f for f in recipes.FEATURES if f != DIRECTIONS]
+            features = recipes.FEATURES if chosen.thorough else shorter
             found[name] = {
                 f"{name}, {f}": GaitClassifier(name, recipes.steps_for(trials, name, f), training(chosen, name))
                 for f in features
