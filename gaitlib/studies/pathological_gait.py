@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from gaitlib.classifier import GaitClassifier
@@ -14,7 +15,14 @@ from gaitlib.recipes import NAMED, member_steps
 from gaitlib.studies import base
 from gaitlib.training import Mirror, Training
 from gaitlib.trials import TrialSet
-from gaitlib.trials.conventions import KINECT_V2_JOINTS, skeleton_channels
+from gaitlib.trials.conventions import (
+    CHEST_NAMES,
+    KINECT_V2_JOINTS,
+    PELVIS_NAMES,
+    first_joint,
+    joint_columns,
+    skeleton_channels,
+)
 
 WALKS = "kinect_v2_pathological"  # folder of the set, in the folder of all data
 FOLDS = {"quick": 2, "default": 3, "full": 5}  # in which the people of the training side are asked about
@@ -82,3 +90,23 @@ def wrong_walks(predictions) -> pd.DataFrame:
 def by_person(trials) -> list[TrialSet]:
     """The trials of each person."""
     return [trials[trials.subjects == person] for person in sorted(set(trials.subjects))]
+
+
+def sway(trials) -> pd.DataFrame:
+    """How far pelvis and trunk tilt to the side in a walk, degrees: medians by person and gait.
+
+    The middle 90 % of the angle of the line between the hips and of that from pelvis to chest, in the frontal plane.
+    """
+    m = trials.modality("skeleton")
+    names = ("left_hip", "right_hip", first_joint(m.channels, PELVIS_NAMES), first_joint(m.channels, CHEST_NAMES))
+    places = [joint_columns(m.channels, name) for name in names]
+    rows = []
+    for values in m.values:
+        left, right, pelvis, chest = (values[:, place] for place in places)
+        across, up = left - right, chest - pelvis
+        tilts = np.degrees([np.arctan2(across[:, 2], np.abs(across[:, 0])), np.arctan2(up[:, 0], up[:, 2])])
+        rows.append(np.ptp(np.percentile(tilts, [5, 95], axis=1), axis=0))
+    table = pd.DataFrame(rows, columns=["pelvis (deg)", "trunk (deg)"]).assign(
+        subject=trials.subjects, label=trials.labels
+    )
+    return table.groupby(["subject", "label"]).median().unstack("label")

@@ -1,11 +1,13 @@
 """The choices of the notebook on the recipes."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import gaitlib
 from gaitlib.studies import base
 from gaitlib.studies import pathological_gait as study
+from gaitlib.trials.conventions import skeleton_channels
 
 QUICK = base.profile("quick")
 
@@ -60,6 +62,25 @@ def test_the_surest_mistake_comes_first():
 def test_all_trials_of_a_person_are_together(walks):
     parts = study.by_person(walks)
     assert sum(map(len, parts)) == len(walks) and all(len(set(part.subjects)) == 1 for part in parts)
+
+
+def test_sway_is_the_tilt_that_was_planted():
+    phase = np.linspace(0, 20 * np.pi, 2001)
+    points = {
+        "spine_base": (0, 0, 1),
+        "spine_shoulder": (0, 0, 1.5),
+        "left_hip": (-0.1, 0, 1),
+        "right_hip": (0.1, 0, 1),
+    }
+    joints = {name: np.tile(np.array(point, float), (len(phase), 1)) for name, point in points.items()}
+    joints["spine_shoulder"][:, 0] = 0.5 * np.tan(np.radians(4 * np.sin(phase)))
+    joints["left_hip"][:, 2] += 0.2 * np.tan(np.radians(3 * np.sin(phase)))
+    trials = gaitlib.TrialSet.from_arrays(
+        {"skeleton": [np.column_stack(list(joints.values()))]}, channels=skeleton_channels(list(joints)), rate_hz=30,
+        subject=["a"], label=["x"],
+    )  # fmt: skip
+    inner = 2 * np.sin(np.radians(0.45 * 180))  # the middle 90 % of a sine of height 1
+    assert study.sway(trials).loc["a"].tolist() == pytest.approx([3 * inner, 4 * inner], rel=0.01)
 
 
 @pytest.mark.slow
