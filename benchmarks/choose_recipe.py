@@ -22,7 +22,6 @@ from gaitlib.ensemble_sides import MIRRORED, beside_mirror_images, told_apart
 from gaitlib.pooling import SMALLEST, pool_weights, pooled
 from gaitlib.preprocessing import (
     AddJointAngles,
-    AddPelvisMotion,
     AddVelocity,
     BoneDirections,
     CentrePelvis,
@@ -33,14 +32,14 @@ from gaitlib.preprocessing import (
     SummaryStatistics,
     Tensors,
 )
+from gaitlib.recipes import direction_steps
 from gaitlib.results.calibration import calibration_error
 from gaitlib.training import Turn
 
 STORE = "results/choose_recipe"
 POSITIONS = [CentrePelvis(), ScaleStature(), SelectJoints(JOINTS)]
 ANGLES = [*POSITIONS, AddJointAngles()]
-MOTION = [ScaleStature(), AddPelvisMotion(), CentrePelvis()]
-DIRECTIONS = [*MOTION, AddJointAngles(), BoneDirections()]
+DIRECTIONS = [step for _, step in direction_steps()]
 WITH_VELOCITY = [CentrePelvis(), ScaleStature(), AddVelocity(), AddJointAngles(), BoneDirections()]
 
 

@@ -146,6 +146,8 @@ class AddPelvisMotion(_SkeletonStep):
 
     def _transform(self, trials):
         m = sequence(trials, self.modality)
+        if set(PELVIS_MOTION) & set(m.channels):
+            raise GaitDataError(f"'{self.modality}' has the motion of the pelvis already; use AddPelvisMotion() once")
         x, y, z = joint_columns(m.channels, first_joint(m.channels, PELVIS_NAMES))
         values = m.values.copy()
         for i, trial in enumerate(trials.ids):
@@ -154,6 +156,8 @@ class AddPelvisMotion(_SkeletonStep):
             time_s, v = m.time_s[i], values[i].astype(float)
             if time_s is None or len(time_s) < 3 or not (np.diff(time_s) > 0).all():
                 raise GaitDataError(f"{trial}: the motion of the pelvis needs 3 frames with advancing times")
+            if not v[:, [x, y, z]].any():
+                raise GaitDataError(f"{trial}: the pelvis does not move; AddPelvisMotion() comes before CentrePelvis()")
             sway = v[:, x] - np.polynomial.Polynomial.fit(time_s, v[:, x], 1)(time_s)
             motion = [v[:, z] - np.median(v[:, z]), sway, np.gradient(v[:, y], time_s)]
             values[i] = np.column_stack([v, *motion]).astype(np.float32)

@@ -65,7 +65,7 @@ def skeleton_steps(modality, name: str, features: str = "angles") -> list:
         One of ``FEATURES``.
     """
     if features == "directions":
-        return direction_steps(modality, name)
+        return direction_steps(name, angles=_has_angles(modality))
     steps = [(f"centre_{name}", CentrePelvis(name)), (f"stature_{name}", ScaleStature(name))]
     if features in ("variance", "pca", "autoencoder"):
         return steps
@@ -78,13 +78,20 @@ def skeleton_steps(modality, name: str, features: str = "angles") -> list:
     return steps
 
 
-def direction_steps(modality, name: str = "skeleton") -> list:
+def direction_steps(name: str = "skeleton", angles: bool = True) -> list:
     """Named steps that leave of a skeleton the directions of its bones, its angles and how the pelvis moves.
 
     Whoever has long thighs looks like whoever has short ones.
+
+    Parameters
+    ----------
+    name : str
+        Of the skeleton.
+    angles : bool
+        False for skeletons that lack a joint which these need.
     """
     steps = {"stature": ScaleStature(name), "motion": AddPelvisMotion(name), "centre": CentrePelvis(name)}
-    if _has_angles(modality):
+    if angles:
         steps["angles"] = AddJointAngles(name)
     return [(f"{step}_{name}", made) for step, made in (steps | {"bones": BoneDirections(name)}).items()]
 

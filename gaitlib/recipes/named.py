@@ -9,8 +9,6 @@ from sklearn.preprocessing import StandardScaler
 from gaitlib.errors import GaitDataError
 from gaitlib.preprocessing import (
     AddJointAngles,
-    AddPelvisMotion,
-    BoneDirections,
     CentrePelvis,
     Crop,
     Frames,
@@ -18,6 +16,7 @@ from gaitlib.preprocessing import (
     SelectJoints,
     Tensors,
 )
+from gaitlib.recipes.modality_steps import direction_steps
 from gaitlib.trials.conventions import GAIT_JOINTS, KINECT_V2_JOINTS
 
 OPENING = 100  # frames at 30 Hz: three gait cycles
@@ -84,7 +83,7 @@ def member_steps(read: dict) -> Pipeline | None:
         return None
     joints = [joint for joint in GAIT_JOINTS if joint in KINECT_V2_JOINTS]
     features = {
-        "directions": [ScaleStature(), AddPelvisMotion(), CentrePelvis(), AddJointAngles(), BoneDirections()],
+        "directions": [step for _, step in direction_steps()],
         "angles": [CentrePelvis(), ScaleStature(), SelectJoints(joints), AddJointAngles()],
     }[read["features"]]
     return make_pipeline(*features, Frames(StandardScaler()), Crop(OPENING, read["position"]), Tensors(["skeleton"]))

@@ -74,7 +74,7 @@ def _rocket(chosen) -> Builder:
     return Builder(PLAIN, n_kernels=KERNELS[chosen.name])
 
 
-def beside_mirror_images(table) -> pd.DataFrame:
+def recorded_and_mirrored(table) -> pd.DataFrame:
     """Accuracy of each model, mean and worst person, as recorded and mirrored, from a table of robustness."""
     by = table.groupby(["model", "level"], sort=False)["accuracy"]
     return by.agg(["mean", "min"]).unstack("level").rename(columns={"mean": "accuracy", "min": "worst person"})

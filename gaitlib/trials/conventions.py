@@ -218,7 +218,7 @@ def first_joint(channels, names) -> str:
 def mirror_map(channels) -> tuple[np.ndarray, np.ndarray]:
     """How channels change when the body is mirrored left to right.
 
-    Left and right swap, and lateral (x) coordinates and velocities change sign:
+    Left and right swap, and lateral (x) coordinates and velocities and sway change sign:
     ``mirrored = values[:, order] * sign``.
 
     Examples
@@ -236,5 +236,5 @@ def mirror_map(channels) -> tuple[np.ndarray, np.ndarray]:
         if partner not in channels:
             raise GaitDataError(f"cannot mirror: channel '{name}' has no partner '{partner}'")
         order.append(channels.index(partner))
-        sign.append(-1.0 if re.search(r"_x(_mps|_per_s)?$", name) else 1.0)
+        sign.append(-1.0 if re.search(r"(_x(_mps|_per_s)?|_sway)$", name) else 1.0)
     return np.array(order), np.array(sign, dtype=np.float32)

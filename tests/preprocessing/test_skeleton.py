@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted_trials
 from scipy.spatial.transform import Rotation
+from sklearn.pipeline import make_pipeline
 
 import gaitlib
+from gaitlib import Mirror
 from gaitlib.preprocessing import (
     AddJointAngles,
     AddPelvisMotion,
@@ -409,6 +411,22 @@ def test_pelvis_motion_is_that_of_the_room_and_survives_centring():
     assert np.allclose(told[:, 0], joint[:, 2] - np.median(joint[:, 2]), atol=1e-6)
     assert np.allclose(told[:, 1], joint[:, 0] - straight, atol=1e-6)
     assert np.allclose(told[:, 2], 1.2, atol=1e-4)
+
+
+def test_motion_directions_and_angles_of_a_mirrored_walk_are_those_of_the_walk_mirrored():
+    """Also where the steps came before the mirror: sway changes sides."""
+    steps = make_pipeline(ScaleStature(), AddPelvisMotion(), CentrePelvis(), AddJointAngles(), BoneDirections())
+    before, after = steps.fit_transform(Mirror()(WALKS)), Mirror()(steps.fit_transform(WALKS))
+    for i in range(len(WALKS)):
+        np.testing.assert_allclose(values(before, i), values(after, i), atol=1e-3)
+    assert np.ptp(values(before)[:, after.modality("skeleton").channels.index("pelvis_sway")]) > 0.01
+
+
+def test_the_motion_of_a_centred_pelvis_is_refused_and_so_is_a_second_one():
+    with pytest.raises(gaitlib.GaitDataError, match="before CentrePelvis"):
+        AddPelvisMotion().fit_transform(CentrePelvis().fit_transform(WALKS))
+    with pytest.raises(gaitlib.GaitDataError, match="once"):
+        AddPelvisMotion().fit_transform(AddPelvisMotion().fit_transform(WALKS))
 
 
 def test_bone_directions_do_not_know_the_length_of_a_limb():

@@ -47,7 +47,7 @@ def test_mean_and_worst_person_stand_beside_each_other_as_recorded_and_mirrored(
         "model": ["a"] * 4, "level": ["as recorded", "mirrored"] * 2, "subject": [1, 1, 2, 2],
         "accuracy": [1.0, 0.5, 0.6, 0.3],
     })  # fmt: skip
-    by = study.beside_mirror_images(table)
+    by = study.recorded_and_mirrored(table)
     assert by.loc["a", ("accuracy", "mirrored")] == pytest.approx(0.4)
     assert by.loc["a", ("worst person", "as recorded")] == 0.6
 
