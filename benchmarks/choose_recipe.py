@@ -29,6 +29,7 @@ from gaitlib.preprocessing import (
     Frames,
     ScaleStature,
     SelectJoints,
+    StandardiseTrial,
     SummaryStatistics,
     Tensors,
 )
@@ -39,6 +40,7 @@ from gaitlib.training import Turn
 STORE = "results/choose_recipe"
 POSITIONS = [CentrePelvis(), ScaleStature(), SelectJoints(JOINTS)]
 ANGLES = [*POSITIONS, AddJointAngles()]
+MOVEMENT = [*ANGLES, StandardiseTrial(with_std=False)]
 DIRECTIONS = [step for _, step in direction_steps()]
 WITH_VELOCITY = [CentrePelvis(), ScaleStature(), AddVelocity(), AddJointAngles(), BoneDirections()]
 
@@ -47,9 +49,9 @@ def statistics(model, features):
     return GaitClassifier(model, make_pipeline(*features, SummaryStatistics()))
 
 
-def rocket(features, *crop):
-    scale = Frames(StandardScaler())
-    return GaitClassifier("minirocket", make_pipeline(*features, scale, Crop(*crop or (100, "first")), Tensors()))
+def rocket(features, *crop, seed=0):
+    steps = make_pipeline(*features, Frames(StandardScaler()), Crop(*crop or (100, "first")), Tensors())
+    return GaitClassifier("minirocket", steps, seed=seed)
 
 
 def network(model, features, frames=40, hop=15, **training):
@@ -78,8 +80,15 @@ PARTS = {
     "graph": network("multiscale_graph", POSITIONS, 48, 24),
 }
 LATER = {"rocket_directions_last": rocket(DIRECTIONS, 100, "last")}
+LATER |= {f"rocket_directions_draw{i}": rocket(DIRECTIONS, seed=i) for i in (1, 2)}
+LATER_NETWORKS = {  # later still: movement without posture, mixed samples
+    "gru_movement": network("compact_gru", MOVEMENT),
+    "cnn_movement": network("temporal_cnn", MOVEMENT),
+    "gru_movement_mixed": network("compact_gru", MOVEMENT, mixup=0.4),
+    "cnn_movement_mixed": network("temporal_cnn", MOVEMENT, mixup=0.4),
+}
 # Later, too: parts that learn from walks and their mirror images, which are classes of their own.
-EITHER_SIDE = {name: (PARTS | LATER)[name] for name in ("rocket", "rocket_directions", "rocket_directions_last")}
+EITHER_SIDE = {name: (PARTS | LATER)[name] for name in ("rocket", "rocket_directions", *LATER)}
 AFFECTED, SYMMETRIC = "right", ("normal",)
 RECIPES = {  # parts that are joined; every part alone is a recipe, too
     "rockets": ("rocket", "rocket_directions", "rocket_velocity"),
@@ -91,6 +100,8 @@ RECIPES = {  # parts that are joined; every part alone is a recipe, too
     "one_of_each": ("rocket", "trees", "gru", "cnn"),
     "all_directions": ("rocket_directions", "trees_directions", "gru_directions", "cnn_directions"),
 }
+DRAWS = ("rocket_directions", "rocket_directions_draw1", "rocket_directions_draw2")
+EITHER_DRAWS = tuple(f"either {part}" for part in DRAWS)
 LATER_RECIPES = {
     "both_ends": ("rocket_directions", "rocket_last"),
     "three_rockets": ("rocket", "rocket_directions", "rocket_last"),
@@ -98,6 +109,9 @@ LATER_RECIPES = {
     "either_rockets": ("either rocket", "either rocket_directions"),
     "either_both_ends": ("either rocket_directions", "either rocket_directions_last"),
     "either_three": ("either rocket", "either rocket_directions", "either rocket_directions_last"),
+    "draws": DRAWS,
+    "either_draws": EITHER_DRAWS,
+    "either_draws_and_positions": (*EITHER_DRAWS, "either rocket"),
 }
 
 
@@ -203,7 +217,8 @@ def main(data, names):
     either = beside_mirror_images(trials, AFFECTED, SYMMETRIC)
     for name in names:
         part = name.removeprefix("either ")
-        trained(either if name in [f"either {n}" for n in EITHER_SIDE] else trials, {name: (PARTS | LATER)[part]})
+        part = (PARTS | LATER | LATER_NETWORKS)[part]
+        trained(either if name in [f"either {n}" for n in EITHER_SIDE] else trials, {name: part})
     judge(sorted(trials.classes), trials, either)
 
 

@@ -28,9 +28,8 @@ class GaitClassifier(ClassifierMixin, GaitEstimator):
     training : Training or list of Training, optional
         Settings of one stage, or of several that follow each other.
     validation : str or None
-        What ``fit`` holds back to stop training, where no validation trials are given: a fifth of the subjects
-        ("subject"), of the walks ("walk"), of the units of any column of the table, or nothing. Classical models hold
-        nothing back.
+        What ``fit`` holds back to stop training, where a stage has a patience and no validation trials are given: a
+        fifth of the subjects ("subject"), of the walks ("walk"), of the units of any column of the table, or nothing.
     seed : int
         Also given to steps that have a ``seed``.
     progress : str or bool

@@ -28,7 +28,7 @@ from gaitlib.training import (
     network_outputs,
     train_network,
 )
-from gaitlib.training.settings_of import class_weight_of, refuse_without_effect
+from gaitlib.training.settings_of import class_weight_of, refuse_without_effect, stops_early
 from gaitlib.trials import TrialSet
 from gaitlib.trials.alignment import aligned, of_any_rate, recorded
 
@@ -83,7 +83,7 @@ class GaitEstimator(BaseEstimator):
             vars(self).pop(learnt, None)
         builder = self.builder()
         refuse_without_effect(builder, self.stages())
-        if validation is None and not builder.classical:
+        if validation is None and stops_early(self):
             learnt, watched = cut_validation(trials.judged_by(self.primary), self.validation, self.seed)
             trials, validation = trials[learnt], trials[watched]
         self.heads_ = {name: LearntTarget.of(name, trials.target(name)) for name in self.head_names}

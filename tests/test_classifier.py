@@ -21,7 +21,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.models import Builder, Head
 from gaitlib.preprocessing import CentrePelvis, Crop, Frames, Tensors
 
-FAST = Training(epochs=2, batch_size=16)
+FAST = Training(epochs=2, batch_size=16, patience=10)
 
 
 def windows(frames=30, hop=15):
@@ -85,6 +85,14 @@ def test_validation_subjects_are_not_learnt_from(fitted, tiny_trials):
     assert len(watched) == 1
     assert not learnt & watched
     assert set(fitted.steps_["scale"].fitted_on_) == set(fitted.fitted_on_)
+
+
+def test_without_a_patience_nobody_is_held_back(tiny_trials):
+    training = Training(epochs=1, batch_size=16)
+    model = GaitClassifier(Builder("compact_gru", units=2), windows(), training).fit(tiny_trials)
+    assert model.fitted_on_ == tuple(tiny_trials.ids) and not model.watched_
+    watching = model.fit(tiny_trials, validation=tiny_trials[:2])  # on request, and for the history alone
+    assert watching.watched_ == tuple(tiny_trials.ids[:2]) and len(watching.history_["val_loss"]) == 1
 
 
 @pytest.mark.slow

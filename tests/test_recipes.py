@@ -50,10 +50,21 @@ def test_a_model_reads_the_modalities_of_its_entry(both, model, expected):
 
 
 @pytest.mark.parametrize(
-    ("features", "channels"), [("positions", 45), ("velocity", 90), ("angles", 53), ("variance", 59)]
+    ("features", "channels"), [("positions", 45), ("velocity", 90), ("angles", 53), ("movement", 53), ("variance", 59)]
 )
 def test_features_choose_the_channels(both, features, channels):
     assert inputs(both, "compact_gru", features)["skeleton"] == (40, channels)
+
+
+@pytest.mark.parametrize(("model", "sees_posture"), [("compact_gru", False), ("extra_trees", True)])
+def test_networks_see_movement_and_no_posture(tiny_trials, model, sees_posture):
+    m = tiny_trials.modality("skeleton")
+    held = np.zeros(len(m.channels), np.float32)
+    held[m.channels.index("head_y")] = 0.3  # bent forward, all the way
+    others = tiny_trials.with_modality("skeleton", m.map(lambda v: v + held))
+    steps = recipes.steps_for(tiny_trials, model).fit(tiny_trials)
+    (one,), (other,) = (steps.transform(t).inputs.values() for t in (tiny_trials, others))
+    assert np.allclose(one, other, atol=1e-3) is not sees_posture
 
 
 def test_principal_components_keep_their_share_of_the_variance(both):

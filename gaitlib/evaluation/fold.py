@@ -16,6 +16,7 @@ from gaitlib.ensemble_sides import recorded_ids
 from gaitlib.estimator import GaitEstimator
 from gaitlib.protocols.folds import Fold
 from gaitlib.targets import as_labels
+from gaitlib.training.settings_of import stops_early
 from gaitlib.trials import TrialSet
 
 
@@ -83,7 +84,7 @@ def _without_targets(trials) -> TrialSet:
 
 def _watches(model, trials) -> bool:
     """Whether validation trials serve a purpose: to stop early, or to choose the threshold of a binary head."""
-    return not model.builder().classical or any(trials.target(head).kind == "binary" for head in model.head_names)
+    return stops_early(model) or any(trials.target(head).kind == "binary" for head in model.head_names)
 
 
 def _predictions(model, trials, part) -> dict[str, pd.DataFrame]:

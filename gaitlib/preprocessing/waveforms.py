@@ -196,6 +196,8 @@ class StandardiseTrial(Step):
     Parameters
     ----------
     modality : str
+    with_std : bool
+        False subtracts the mean only, and the unit stays: of a skeleton this leaves movement without posture.
 
     Examples
     --------
@@ -205,15 +207,16 @@ class StandardiseTrial(Step):
     [[-1.0, 0.0], [1.0, 0.0]]
     """
 
-    def __init__(self, modality="skeleton"):
+    def __init__(self, modality="skeleton", with_std=True):
         self.modality = modality
+        self.with_std = with_std
 
     def _transform(self, trials):
         m = sequence(trials, self.modality)
         require_finite(trials, self.modality)
         # In double precision the mean of equal float32 numbers is exact, so a constant channel has no deviation at all.
-        scaled = m.map(lambda v: scale(v.astype(np.float64)))
-        return trials.with_modality(self.modality, replace(scaled, unit=""))
+        scaled = m.map(lambda v: scale(v.astype(np.float64), with_std=self.with_std))
+        return trials.with_modality(self.modality, replace(scaled, unit="" if self.with_std else m.unit))
 
 
 class TimeNormalise(Step):

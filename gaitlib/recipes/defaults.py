@@ -43,6 +43,7 @@ OPENING_S = 10 / 3  # 100 frames at 30 Hz
 RATE_HZ = 30.0  # where times are not known
 IMU_WINDOW_S, IMU_HOP_S = 2.56, 1.28  # 128 and 64 frames, as encoders of inertial signals read
 ONLY = {"code": "autoencoder", "joints": "positions"}  # features of a skeleton that a preparation is made for
+USUAL = {"windows": "movement"} | ONLY  # of others it is "angles"
 
 
 def _as_fused(trials, sensors):
@@ -57,14 +58,16 @@ def _as_fused(trials, sensors):
 def steps_for(trials, model: str | None = "compact_gru", features: str | None = None) -> Pipeline:
     """The default pipeline for some training trials and a model.
 
-    Skeletons are centred on the pelvis and scaled by body length, lose hands and face, and get joint angles;
-    sequences and static values are standardised and images scaled to 0..1, per channel, by training frames. A network
-    reads windows of 1.33 s of a skeleton (of other sequences: as many frames as the longest training trial has);
-    classical models read summary statistics of the whole trial, ``minirocket`` its first 3.33 s (at 30 Hz where times
-    are not known; no more frames than the longest training trial has). Waveforms are read whole, each channel scaled to
-    -1..1. How the skeleton settings were chosen: ``benchmarks/choose_settings.py``. A pose goes through
-    :func:`pose_steps` and is read in windows as a skeleton is. A network over joints (``multiscale_graph``) reads their
-    positions alone, one that draws maps of a pose (``heatmap_volume``) reads it unscaled.
+    Skeletons are centred on the pelvis and scaled by body length, lose hands and face, and get joint angles; networks
+    that read windows see them less their mean over the walk, since how somebody holds himself tells a small network who
+    it is (MiniRocket's kernels, which add up to zero, hardly see it either: docs/choosing_settings.md). Sequences and
+    static values are standardised and images scaled to 0..1, per channel, by training frames. A network reads windows
+    of 1.33 s of a skeleton (of other sequences: as many frames as the longest training trial has); classical models
+    read summary statistics of the whole trial, ``minirocket`` its first 3.33 s (at 30 Hz where times are not known; no
+    more frames than the longest training trial has). Waveforms are read whole, each channel scaled to -1..1. How the
+    skeleton settings were chosen: ``benchmarks/choose_settings.py``. A pose goes through :func:`pose_steps` and is read
+    in windows as a skeleton is. A network over joints (``multiscale_graph``) reads their positions alone, one that
+    draws maps of a pose (``heatmap_volume``) reads it unscaled.
 
     Inertial sensors ("acc" and "gyro" as recorded, at any rate) first go through :func:`imu_steps`. Networks and
     ``minirocket`` then read windows of 2.56 s all over the recording, since what is told by a fall or a walk may lie
@@ -80,8 +83,8 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
         A registered model, whose entry (:class:`gaitlib.models.ModelInfo`) says what it reads. None, for a network of
         your own, reads all modalities, in windows.
     features : str, optional
-        What is read of a skeleton, one of ``FEATURES``: "autoencoder" for models that read a code, "positions" for
-        networks over joints, else "angles".
+        What is read of a skeleton, one of ``FEATURES``. Default: "movement" for networks that read windows,
+        "autoencoder" for models that read a code, "positions" for networks over joints, else "angles".
 
     Returns
     -------
@@ -93,7 +96,7 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
         If the trials lack a modality that this model reads, or a waveform is not of one length.
     """
     prepared = "windows" if model is None else models.info(model).prepared
-    features = features or ONLY.get(prepared, "angles")
+    features = features or USUAL.get(prepared, "angles")
     if features not in FEATURES or features != ONLY.get(prepared, features):
         raise GaitDataError(f"features '{features}' of '{model}'; known are {', '.join(FEATURES)}")
     steps, sensors = [], imu_sensors(trials)
@@ -109,7 +112,11 @@ def steps_for(trials, model: str | None = "compact_gru", features: str | None = 
         ])  # fmt: skip
     for name in names:
         m = trials.modality(name)
-        if m.kind == "sequence" and features != "angles" and not (prepared == "joints" and is_pose(m)):
+        if (
+            m.kind == "sequence"
+            and features not in ("angles", "movement")
+            and not (prepared == "joints" and is_pose(m))
+        ):
             _require_skeleton(trials, name, f"features '{features}'")
         if prepared == "pose" and not is_pose(m):
             raise GaitDataError(f"'{model}' reads a pose, '{name}' is none: choose steps by GaitClassifier(steps=...)")

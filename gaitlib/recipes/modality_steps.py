@@ -14,6 +14,7 @@ from gaitlib.preprocessing import (
     RemoveGravity,
     ScaleStature,
     SelectJoints,
+    StandardiseTrial,
 )
 from gaitlib.preprocessing.skeleton import ANGLES
 from gaitlib.trials.conventions import (
@@ -39,6 +40,7 @@ FEATURES = {
     "positions": "pelvis-centred positions of 15 joints, divided by body length",
     "velocity": "positions, and their velocities",
     "angles": "positions, and the angles at knees, hips, ankles and shoulders",
+    "movement": "positions and angles, each less its mean over the walk: no posture",
     "directions": "directions of all bones, the same angles, and the motion of the pelvis through the room",
     "variance": f"positions of all joints, the {TOP_SHARE:.0%} of channels with the largest variance",
     "pca": f"principal components of all positions, {PCA_VARIANCE:.0%} of the variance",
@@ -71,8 +73,10 @@ def skeleton_steps(modality, name: str, features: str = "angles") -> list:
         return steps
     joints = [joint for joint in GAIT_JOINTS if f"{joint}_x" in modality.channels]
     steps.append((f"joints_{name}", SelectJoints(joints, name)))
-    if features == "angles" and _has_angles(modality):
+    if features in ("angles", "movement") and _has_angles(modality):
         steps.append((f"angles_{name}", AddJointAngles(name)))
+    if features == "movement":
+        steps.append((f"movement_{name}", StandardiseTrial(name, with_std=False)))
     if features == "velocity":
         steps.append((f"velocity_{name}", AddVelocity(name)))
     return steps

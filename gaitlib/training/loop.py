@@ -13,6 +13,7 @@ from gaitlib.errors import GaitDataError
 from gaitlib.training.batching import batches
 from gaitlib.training.device import has_gpu
 from gaitlib.training.head_weighting import UNCERTAINTY, TellWeights, UncertaintyWeighted, head_weights
+from gaitlib.training.mixup import MixedBatches, one_hot
 from gaitlib.training.modality_dropout import with_modality_dropout
 
 STEPS_FOR_JIT = 300  # compiling takes about three seconds, which a shorter training does not win back
@@ -61,12 +62,21 @@ def train_network(
     n_steps = settings.epochs * (len(train) // batch_size)
     rate = settings.learning_rate
     if settings.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, n_steps)
+        rate = keras.optimizers.schedules.CosineDecay(rate, max(1, n_steps))
     elif settings.schedule not in ("plateau", None):
         raise GaitDataError(f"schedule '{settings.schedule}' is none of plateau, cosine, None")
+    elif settings.schedule == "plateau" and settings.patience is None:
+        raise GaitDataError("schedule 'plateau' waits for half the patience: give patience=10, or schedule='cosine'")
     if not 0 <= settings.modality_dropout <= 1:
         raise GaitDataError(f"modality_dropout is a share from 0 to 1, not {settings.modality_dropout}")
     optimizer, kinds = _named(OPTIMIZERS, settings.optimizer, "optimizer"), kinds or {"": "class"}
+    if settings.mixup:
+        if len(kinds) > 1 or settings.loss != "cross_entropy":
+            raise GaitDataError("mixup is for one head and loss='cross_entropy'; leave mixup= out")
+        kinds = {head: "shares" if kind == "class" else kind for head, kind in kinds.items()}
+        if "shares" in kinds.values():
+            n_classes = network.output.shape[-1]
+            train, validation = (samples and one_hot(samples, n_classes) for samples in (train, validation))
     losses = {head: _loss(kind, settings.loss)() for head, kind in kinds.items()}
     metrics = {head: [METRICS[kind]()] for head, kind in kinds.items()}
     weights = head_weights(settings.head_weights, kinds)
@@ -90,12 +100,18 @@ def train_network(
         patience = max(1, settings.patience // 2)
         callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor, factor=0.5, patience=patience, min_lr=1e-6))
     if validation is not None:
-        callbacks.append(keras.callbacks.EarlyStopping(monitor, patience=settings.patience, restore_best_weights=True))
+        if settings.patience is not None:
+            stop = keras.callbacks.EarlyStopping(monitor, patience=settings.patience, restore_best_weights=True)
+            callbacks.append(stop)
         # Equal batches: a smaller last one would compile again and weigh too much in the mean.
         n_batches = -(-len(validation) // 512)
         validation = batches(validation, -(-len(validation) // n_batches))
+    if settings.mixup:
+        fed = MixedBatches(train, batch_size, settings.mixup, seed)
+    else:
+        fed = batches(train, batch_size, shuffle_seed=seed)
     history = network.fit(
-        batches(train, batch_size, shuffle_seed=seed),
+        fed,
         validation_data=validation,
         epochs=settings.epochs,
         verbose=0,
@@ -119,6 +135,7 @@ LOSSES = {
         "class": partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True),
         "binary": partial(keras.losses.BinaryCrossentropy, from_logits=True),
         "continuous": keras.losses.MeanSquaredError,
+        "shares": partial(keras.losses.CategoricalCrossentropy, from_logits=True),
     },
     "squared_error": {"class": SquaredError, "continuous": keras.losses.MeanSquaredError},
 }
@@ -126,6 +143,7 @@ METRICS = {
     "class": partial(keras.metrics.SparseCategoricalAccuracy, name="accuracy"),
     "binary": partial(keras.metrics.BinaryAccuracy, threshold=0.0, name="accuracy"),
     "continuous": partial(keras.metrics.MeanAbsoluteError, name="error"),
+    "shares": partial(keras.metrics.CategoricalAccuracy, name="accuracy"),
 }
 
 

@@ -10,6 +10,11 @@ def class_weight_of(class_weight, name, target):
     return None if target.kind == "continuous" and class_weight == "balanced" else class_weight
 
 
+def stops_early(model) -> bool:
+    """Whether validation trials may end the training of a classifier before its last epoch."""
+    return not model.builder().classical and any(stage.patience for stage in model.stages())
+
+
 def refuse_without_effect(builder, stages) -> None:
     """Refuse settings that a classical model would pass over in silence."""
     if not builder.classical:

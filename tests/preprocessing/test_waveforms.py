@@ -217,6 +217,13 @@ def test_a_small_movement_on_a_large_offset_is_exact():
     np.testing.assert_allclose(after, exact / exact.std(), atol=1e-6)
 
 
+@given(arrays(np.float32, (9, 2), elements=st.floats(-100, 100, width=16)))
+def test_without_deviation_size_and_unit_stay(values):
+    after = changed(StandardiseTrial("grf", with_std=False), forces([values]))
+    np.testing.assert_allclose(after.values[0], values - values.astype(float).mean(axis=0), atol=1e-5)
+    assert after.unit == forces([values]).modality("grf").unit != ""
+
+
 def test_nothing_is_learnt_from_other_trials():
     rng = np.random.default_rng(0)
     a, b, c = (rng.normal(size=(20, 2)) for _ in range(3))

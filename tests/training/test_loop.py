@@ -84,7 +84,7 @@ def test_l2_shrinks_the_kernels(network, samples):
     sizes = {}
     for l2 in (0.0, 0.1):
         network.set_weights(start)
-        train_network(network, samples, None, Training(epochs=20, l2=l2, learning_rate=0.01), seed=0)
+        train_network(network, samples, None, Training(epochs=20, l2=l2, learning_rate=0.01, schedule=None), seed=0)
         sizes[l2] = np.linalg.norm(network.get_layer("hidden").kernel.numpy())
     assert sizes[0.1] < 0.7 * sizes[0.0]
 
@@ -99,14 +99,23 @@ def test_early_stopping_keeps_the_best_weights(network, samples):
     assert loss == pytest.approx(history["val_loss"].min(), rel=1e-4)
 
 
+def test_without_a_patience_all_epochs_are_run(network, samples):
+    watched = LabelledSamples(samples.inputs, 1 - samples.target, samples.weight)
+    history = train_network(network, samples, watched, Training(epochs=12, learning_rate=0.02), seed=0)
+    assert len(history) == 12 and history["val_loss"].iloc[-1] > history["val_loss"].min()
+
+
 def test_plateau_and_cosine_lower_the_rate(network, samples):
     watched = LabelledSamples(samples.inputs, 1 - samples.target, samples.weight)
-    plateau = train_network(network, samples, watched, Training(epochs=12, patience=4, learning_rate=0.02), seed=0)
+    settings = Training(epochs=12, schedule="plateau", patience=4, learning_rate=0.02)
+    plateau = train_network(network, samples, watched, settings, seed=0)
     assert plateau["learning_rate"].min() < 0.02
     train_network(network, samples, None, Training(epochs=5, schedule="cosine", learning_rate=0.02), seed=0)
     assert float(network.optimizer.learning_rate) == pytest.approx(0, abs=1e-6)
     with pytest.raises(GaitDataError, match="none of plateau, cosine, None"):
         train_network(network, samples, None, Training(schedule="linear"), seed=0)
+    with pytest.raises(GaitDataError, match="'plateau' waits for half the patience: give patience=10"):
+        train_network(network, samples, None, Training(schedule="plateau"), seed=0)
 
 
 def test_a_loss_that_is_no_number_ends_with_a_remedy(network, samples):
