@@ -23,12 +23,12 @@ OPENING = 100  # frames at 30 Hz: three gait cycles
 START = {"model": "minirocket", "features": "directions", "position": "first"}
 NAMED = {
     "kinect_v2_best": {
-        "about": "walks before a Kinect v2, the right leg affected in training, told for either leg; two readings",
-        "members": {"directions": START, "positions": START | {"features": "angles"}},
+        "about": "walks before a Kinect v2, the right leg affected in training, told for either leg; three draws",
+        "members": {"first draw": START, "second draw": START, "third draw": START},  # a name brings a seed
         "affected_side": "right",
     },
     "either_side": {
-        "about": "the first reading alone: as good within what six people can show, at half the cost",
+        "about": "one draw of the same, at a third of the cost",
         "members": {"directions": START},
         "affected_side": "right",
     },

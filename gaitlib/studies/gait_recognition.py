@@ -59,6 +59,12 @@ def classifiers(chosen: Profile, trials) -> dict[str, GaitClassifier]:
     return {name: GaitClassifier(name, training=training(chosen, name)) for name in names if name not in others}
 
 
+def watched_network(chosen: Profile) -> dict[str, GaitClassifier]:
+    """A network that holds people back to be watched over all its epochs."""
+    settings = training(chosen, "compact_gru").get_params() | {"patience": chosen.epochs}
+    return {"compact_gru": GaitClassifier("compact_gru", training=Training(**settings))}
+
+
 def chosen_few(every: dict[str, GaitClassifier]) -> dict[str, GaitClassifier]:
     """The models that go through all protocols: classical ones and one network."""
     return {name: every[name] for name in (*CLASSICAL, "compact_gru") if name in every}
