@@ -11,7 +11,7 @@ from gaitlib.datasets.synthetic.walks import synthetic_trials
 from gaitlib.ensemble import Ensemble
 from gaitlib.models import Builder
 from gaitlib.protocols import LeaveOneSubjectOut, Protocol, SubjectKFold
-from gaitlib.recipes import NAMED, member_steps
+from gaitlib.recipes import NAMED, member_steps, steps_for
 from gaitlib.studies import base
 from gaitlib.training import Mirror, Training
 from gaitlib.trials import TrialSet
@@ -28,7 +28,7 @@ WALKS = "kinect_v2_pathological"  # folder of the set, in the folder of all data
 FOLDS = {"quick": 2, "default": 3, "full": 5}  # in which the people of the training side are asked about
 EPOCHS = {"quick": 1, "default": 8, "full": 15}
 KERNELS = {"quick": 500, "default": 10_000, "full": 10_000}
-BEST, EITHER, PLAIN = "kinect_v2_best", "either_side", "minirocket"
+BEST, EITHER, PLAIN, NETWORK = "kinect_v2_best", "either_side", "minirocket", "compact_gru"
 
 
 def open_walks(chosen: base.Profile) -> TrialSet:
@@ -46,10 +46,15 @@ def protocol(chosen: base.Profile) -> Protocol:
 
 def classifiers(chosen: base.Profile) -> dict[str, GaitClassifier]:
     """Models of the registry as anybody would take them, for a fixed number of epochs where they are networks."""
-    training = Training(epochs=EPOCHS[chosen.name], batch_size=64, learning_rate=2e-3, schedule="cosine")
-    networks = {name: GaitClassifier(name, training=training) for name in ("compact_gru", "multiscale_graph")}
+    networks = {name: GaitClassifier(name, training=_training(chosen)) for name in (NETWORK, "multiscale_graph")}
     classical = {name: GaitClassifier(name) for name in ("linear_svm", "extra_trees")}
     return {**classical, PLAIN: GaitClassifier(_rocket(chosen)), **networks}
+
+
+def with_posture(chosen: base.Profile, trials) -> dict[str, GaitClassifier]:
+    """The recurrent network on positions and angles as they are, where it reads them less their mean over the walk."""
+    steps = steps_for(trials, NETWORK, "angles")
+    return {f"{NETWORK}, with posture": GaitClassifier(NETWORK, steps, _training(chosen))}
 
 
 def one_change_each(chosen: base.Profile, trials) -> dict[str, GaitClassifier]:
@@ -68,6 +73,10 @@ def one_change_each(chosen: base.Profile, trials) -> dict[str, GaitClassifier]:
         for member in found[name].members.values():
             member.set_params(model=_rocket(chosen))
     return found
+
+
+def _training(chosen) -> Training:
+    return Training(epochs=EPOCHS[chosen.name], batch_size=64, learning_rate=2e-3, schedule="cosine")
 
 
 def _rocket(chosen) -> Builder:

@@ -31,6 +31,13 @@ def test_people_are_never_watched_and_never_learnt_from_when_tested(walks):
             assert not set(walks.subjects[fold.test]) & set(walks.subjects[fold.train])
 
 
+def test_the_network_with_posture_reads_the_same_otherwise(walks):
+    (other,) = study.with_posture(QUICK, walks).values()
+    usual = study.classifiers(QUICK)[study.NETWORK].steps_of(walks)
+    assert [n for n, _ in usual.steps if n != "movement_skeleton"] == [n for n, _ in other.steps.steps]
+    assert "movement_skeleton" in usual.named_steps
+
+
 def test_each_row_of_the_ablation_changes_one_thing(walks):
     rows = study.one_change_each(QUICK, walks)
     assert list(rows) == ["positions, calibrated", "directions", "directions, mirrored copies", study.EITHER]
