@@ -81,12 +81,7 @@ PARTS = {
 }
 LATER = {"rocket_directions_last": rocket(DIRECTIONS, 100, "last")}
 LATER |= {f"rocket_directions_draw{i}": rocket(DIRECTIONS, seed=i) for i in (1, 2)}
-LATER_NETWORKS = {  # later still: movement without posture, mixed samples
-    "gru_movement": network("compact_gru", MOVEMENT),
-    "cnn_movement": network("temporal_cnn", MOVEMENT),
-    "gru_movement_mixed": network("compact_gru", MOVEMENT, mixup=0.4),
-    "cnn_movement_mixed": network("temporal_cnn", MOVEMENT, mixup=0.4),
-}
+LATER_NETWORKS = {"gru_movement": network("compact_gru", MOVEMENT), "cnn_movement": network("temporal_cnn", MOVEMENT)}
 # Later, too: parts that learn from walks and their mirror images, which are classes of their own.
 EITHER_SIDE = {name: (PARTS | LATER)[name] for name in ("rocket", "rocket_directions", *LATER)}
 AFFECTED, SYMMETRIC = "right", ("normal",)

@@ -32,15 +32,6 @@ NAMED = {
         "members": {"directions": START},
         "affected_side": "right",
     },
-    "kinect_v2_network": {
-        "about": "a network, whose relevance can be followed to joints and frames; the leg affected in training",
-        "members": {
-            "movement": {
-                "model": "temporal_cnn",
-                "training": {"epochs": 15, "batch_size": 64, "schedule": "cosine", "mixup": 0.4},
-            },
-        },
-    },
     "azure_pressure_best": {
         "about": "Azure Kinect skeletons and plantar pressure; tried on synthetic walks alone, of either side",
         "members": {

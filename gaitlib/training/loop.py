@@ -13,7 +13,6 @@ from gaitlib.errors import GaitDataError
 from gaitlib.training.batching import batches
 from gaitlib.training.device import has_gpu
 from gaitlib.training.head_weighting import UNCERTAINTY, TellWeights, UncertaintyWeighted, head_weights
-from gaitlib.training.mixup import MixedBatches, one_hot
 from gaitlib.training.modality_dropout import with_modality_dropout
 
 STEPS_FOR_JIT = 300  # compiling takes about three seconds, which a shorter training does not win back
@@ -70,13 +69,6 @@ def train_network(
     if not 0 <= settings.modality_dropout <= 1:
         raise GaitDataError(f"modality_dropout is a share from 0 to 1, not {settings.modality_dropout}")
     optimizer, kinds = _named(OPTIMIZERS, settings.optimizer, "optimizer"), kinds or {"": "class"}
-    if settings.mixup:
-        if len(kinds) > 1 or settings.loss != "cross_entropy":
-            raise GaitDataError("mixup is for one head and loss='cross_entropy'; leave mixup= out")
-        kinds = {head: "shares" if kind == "class" else kind for head, kind in kinds.items()}
-        if "shares" in kinds.values():
-            n_classes = network.output.shape[-1]
-            train, validation = (samples and one_hot(samples, n_classes) for samples in (train, validation))
     losses = {head: _loss(kind, settings.loss)() for head, kind in kinds.items()}
     metrics = {head: [METRICS[kind]()] for head, kind in kinds.items()}
     weights = head_weights(settings.head_weights, kinds)
@@ -106,12 +98,8 @@ def train_network(
         # Equal batches: a smaller last one would compile again and weigh too much in the mean.
         n_batches = -(-len(validation) // 512)
         validation = batches(validation, -(-len(validation) // n_batches))
-    if settings.mixup:
-        fed = MixedBatches(train, batch_size, settings.mixup, seed)
-    else:
-        fed = batches(train, batch_size, shuffle_seed=seed)
     history = network.fit(
-        fed,
+        batches(train, batch_size, shuffle_seed=seed),
         validation_data=validation,
         epochs=settings.epochs,
         verbose=0,
@@ -135,7 +123,6 @@ LOSSES = {
         "class": partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True),
         "binary": partial(keras.losses.BinaryCrossentropy, from_logits=True),
         "continuous": keras.losses.MeanSquaredError,
-        "shares": partial(keras.losses.CategoricalCrossentropy, from_logits=True),
     },
     "squared_error": {"class": SquaredError, "continuous": keras.losses.MeanSquaredError},
 }
@@ -143,7 +130,6 @@ METRICS = {
     "class": partial(keras.metrics.SparseCategoricalAccuracy, name="accuracy"),
     "binary": partial(keras.metrics.BinaryAccuracy, threshold=0.0, name="accuracy"),
     "continuous": partial(keras.metrics.MeanAbsoluteError, name="error"),
-    "shares": partial(keras.metrics.CategoricalAccuracy, name="accuracy"),
 }
 
 

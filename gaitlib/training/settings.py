@@ -46,11 +46,6 @@ class Training(BaseEstimator):
         :class:`gaitlib.preprocessing.Tensors`). Departs from the source: no sample loses everything, so of two
         modalities each is lost a little less often, with p - p^2 / 2; features are not rescaled. Watched trials stay
         whole.
-    mixup : float
-        Alpha of the Beta distribution of shares by which every sample of a batch is mixed with another, and its target
-        with that of the other; 0 mixes nothing, 0.4 mixes strongly. Of one head. It makes a network less sure between
-        the people that it has seen (Zhang et al. 2018, https://doi.org/10.48550/arXiv.1710.09412). Departs from the
-        source: each sample has a share of its own, and the larger one is its own.
     optimizer : {"adam", "sgd"}
         "sgd" is plain gradient descent, without momentum.
     loss : {"cross_entropy", "squared_error"}
@@ -78,7 +73,6 @@ class Training(BaseEstimator):
         trainable=None,
         encoder=None,
         modality_dropout=0.0,
-        mixup=0.0,
         optimizer="adam",
         loss="cross_entropy",
         head_weights=None,
@@ -96,7 +90,6 @@ class Training(BaseEstimator):
         self.trainable = trainable
         self.encoder = encoder
         self.modality_dropout = modality_dropout
-        self.mixup = mixup
         self.optimizer = optimizer
         self.loss = loss
         self.head_weights = head_weights
