@@ -46,7 +46,7 @@ class LeaveOneRepetitionOut(Protocol):
     column : str
         Of the trial table: the number of a trial within its subject, or its session.
     validation : bool
-        Hold back a fifth of the training walks to stop training.
+        Hold back a fifth of the training walks to stop models that have a patience.
     seed : int
         For the choice of validation walks.
     """

@@ -22,7 +22,8 @@ class LeaveOneSubjectOut(Protocol):
     Parameters
     ----------
     validation : bool
-        Hold back a fifth of the training subjects to stop training.
+        Hold back a fifth of the training subjects to stop models that have a patience (``Training(patience=10)``);
+        others learn from all.
     seed : int
         For the choice of validation subjects, and of the people.
     n_people : int, optional
