@@ -52,7 +52,9 @@ OWN = {"tiny_network": tiny_network, "other_network": other_network}
 
 
 def tiny(**training):
-    return GaitClassifier(tiny_network, training=Training(**({"epochs": 2, "batch_size": 16} | training)))
+    return GaitClassifier(
+        tiny_network, training=Training(**({"epochs": 2, "batch_size": 16, "patience": 10} | training))
+    )
 
 
 def bench(models, trials, store, protocols=None, custom_objects=OWN, **options):

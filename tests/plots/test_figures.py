@@ -11,7 +11,7 @@ from gaitlib.models import Builder
 
 @pytest.fixture(scope="module")
 def runs(tiny_trials, tmp_path_factory):
-    small = GaitClassifier(Builder("compact_gru", units=4), training=Training(epochs=2))
+    small = GaitClassifier(Builder("compact_gru", units=4), training=Training(epochs=2, patience=10))
     protocols = [LeaveOneSubjectOut(), RandomTrialSplit(validation=False)]
     store = tmp_path_factory.mktemp("store")
     models = {"compact_gru": small, "majority": "majority"}

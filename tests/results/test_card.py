@@ -20,7 +20,7 @@ LOSO, HOLDOUT, RANDOM = LeaveOneSubjectOut.name, SubjectHoldout.name, RandomTria
 @pytest.fixture(scope="module")
 def trained(tiny_trials, tmp_path_factory):
     """A network and a classical model out of a real store."""
-    small = GaitClassifier(Builder("compact_gru", units=4), training=Training(epochs=2))
+    small = GaitClassifier(Builder("compact_gru", units=4), training=Training(epochs=2, patience=10))
     store = tmp_path_factory.mktemp("store")
     models, protocols = {"small": small, "trees": "extra_trees"}, [RandomTrialSplit(), SubjectHoldout(0.5)]
     return gaitlib.benchmark(models, tiny_trials, protocols, store=store, progress=False)
