@@ -80,7 +80,7 @@ def models(chosen: base.Profile, trials) -> dict:
     features = [name for name in trials.modalities if name.endswith("_features")]
     impute = [(f"impute_{name}", _imputer(name)) for name in features]
     steps = Pipeline([*impute, ("statistics", SummaryStatistics(features))])
-    training = Training(EPOCHS[chosen.name], 64, learning_rate=3e-3, schedule="cosine")
+    training = Training(EPOCHS[chosen.name], 64, learning_rate=3e-3, patience=_patience(chosen))
     short = {} if chosen.thorough else {"width": 0.5, "stride_to": 64}  # a fifth of the time
     network = Builder("multimodal_lstm", form="one_layer", **short)
     return {
@@ -97,6 +97,10 @@ def one_signal_each(chosen: base.Profile, trials, head) -> dict:
         steps = Pipeline([("impute", _imputer(name)), ("statistics", SummaryStatistics([name]))])
         found[name.removesuffix("_features")] = GaitClassifier(every.model, steps, heads=[head])
     return found
+
+
+def _patience(chosen):
+    return 10 if chosen.watched else None
 
 
 def _imputer(name) -> Frames:
@@ -121,7 +125,7 @@ def verdicts(table) -> list[str]:
 
 def walkers(chosen: base.Profile) -> dict[str, GaitClassifier]:
     """The same network with the gait alone and with three targets, and trees fitted a target."""
-    training = Training(chosen.epochs, 64, learning_rate=2e-3, schedule="cosine")
+    training = Training(chosen.epochs, 64, learning_rate=2e-3, patience=_patience(chosen))
     three = ["label", "speed", "mirrored"]
     return {
         "compact_gru, gait alone": GaitClassifier("compact_gru", training=training),
