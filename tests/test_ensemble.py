@@ -458,7 +458,8 @@ def test_a_benchmark_of_it_ends_resumes_and_gives_the_model_back(limping, tmp_pa
 
 @pytest.mark.slow
 def test_a_network_is_a_member_that_holds_back_people_of_its_own(limping):
-    gru = GaitClassifier(Builder("compact_gru", units=4), training=gaitlib.Training(epochs=1, batch_size=16))
+    training = gaitlib.Training(epochs=1, batch_size=16, patience=10)
+    gru = GaitClassifier(Builder("compact_gru", units=4), training=training)
     model = Ensemble({"gru": gru, "trees": TREES}, folds=2).fit(limping)
     assert model.members_["gru"].watched_
     assert not model.watched_
