@@ -273,7 +273,7 @@ def test_a_classifier_tells_walks_of_another_rate():
 
 @pytest.mark.slow
 def test_a_network_learns_inertial_walks_and_their_turned_copies():
-    training = gaitlib.Training(epochs=6, learning_rate=0.01, augment=[RotateSensor(20), WarpTime()])
+    training = gaitlib.Training(epochs=6, learning_rate=0.01, schedule=None, augment=[RotateSensor(20), WarpTime()])
     builder = models.Builder("compact_gru", units=8, dense=8, dropout=0.0)
     fitted = gaitlib.GaitClassifier(builder, training=training, validation=None).fit(two_walks(6))
     again = two_walks(6, rate_hz=200)  # the same walks, by a faster sensor
